@@ -1,0 +1,36 @@
+# LibTorch as unpacked from the PyPI wheel, without TorchConfig.cmake (which insists on a CUDA toolkit).
+# Gives torch_cpu::torch_cpu and torch_cpu::c10; libtorch_cuda.so is opened at run time where there is a driver.
+if(NOT DRILLROOM_LIBTORCH)
+  file(STRINGS ${CMAKE_SOURCE_DIR}/installer/libtorch.txt _pins REGEX "^torch ")
+  string(REGEX REPLACE "^torch ([^ ]+).*" "\\1" _torch_version "${_pins}")
+  if(DEFINED ENV{DRILLROOM_CACHE})
+    set(_cache $ENV{DRILLROOM_CACHE})
+  elseif(DEFINED ENV{XDG_CACHE_HOME})
+    set(_cache $ENV{XDG_CACHE_HOME}/drillroom)
+  else()
+    set(_cache $ENV{HOME}/.cache/drillroom)
+  endif()
+  set(_torch_dir ${_cache}/libtorch-${_torch_version}/torch)
+else()
+  set(_torch_dir ${DRILLROOM_LIBTORCH})
+endif()
+find_path(TorchCpu_INCLUDE torch/csrc/api/include/torch/torch.h HINTS ${_torch_dir} PATH_SUFFIXES include NO_DEFAULT_PATH)
+foreach(l c10 torch_cpu)
+  find_library(TorchCpu_${l} ${l} HINTS ${_torch_dir} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+endforeach()
+if(EXISTS ${TorchCpu_INCLUDE}/torch/headeronly/version.h)
+  file(STRINGS ${TorchCpu_INCLUDE}/torch/headeronly/version.h _v REGEX "^  \"[0-9]")
+  string(REGEX REPLACE ".*\"([0-9.]+)\".*" "\\1" TorchCpu_VERSION "${_v}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(TorchCpu REQUIRED_VARS TorchCpu_torch_cpu TorchCpu_c10 TorchCpu_INCLUDE
+                                  VERSION_VAR TorchCpu_VERSION)
+if(TorchCpu_FOUND AND NOT TARGET torch_cpu::torch_cpu)
+  add_library(torch_cpu::c10 SHARED IMPORTED)
+  set_target_properties(torch_cpu::c10 PROPERTIES IMPORTED_LOCATION ${TorchCpu_c10})
+  add_library(torch_cpu::torch_cpu SHARED IMPORTED)
+  set_target_properties(torch_cpu::torch_cpu PROPERTIES IMPORTED_LOCATION ${TorchCpu_torch_cpu}
+    INTERFACE_LINK_LIBRARIES torch_cpu::c10
+    INTERFACE_INCLUDE_DIRECTORIES "${TorchCpu_INCLUDE};${TorchCpu_INCLUDE}/torch/csrc/api/include"
+    INTERFACE_COMPILE_FEATURES cxx_std_20)
+endif()

@@ -1,0 +1,43 @@
+# Flags that every target of ours shares; third-party headers come in as SYSTEM and stay out of them.
+find_program(DRILLROOM_CCACHE ccache)
+if(DRILLROOM_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${DRILLROOM_CCACHE})
+endif()
+
+# -ffp-contract=off: recorded states and the synthetic shop must come out the same on machines with and without FMA.
+function(drillroom_target name)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wconversion -Wshadow -ffp-contract=off)
+  if(DRILLROOM_WERROR)
+    target_compile_options(${name} PRIVATE -Werror)
+  endif()
+  if(DRILLROOM_SANITIZE)
+    target_compile_options(${name} PUBLIC -fsanitize=${DRILLROOM_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${name} PUBLIC -fsanitize=${DRILLROOM_SANITIZE})
+  endif()
+  target_compile_definitions(${name} PRIVATE DRILLROOM_VERSION="${PROJECT_VERSION}")
+endfunction()
+
+# drillroom_test(tst_name [LABEL fast|slow] [SERIAL] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
+# Fast and slow are ctest labels; SERIAL keeps tests that start real processes from running side by side.
+function(drillroom_test name)
+  cmake_parse_arguments(T "SERIAL" "LABEL;TIMEOUT" "LIBS" ${ARGN})
+  if(NOT T_LABEL)
+    set(T_LABEL fast)
+  endif()
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${name}.cpp)
+  set_target_properties(${name} PROPERTIES AUTOMOC ON RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  drillroom_target(${name})
+  target_compile_definitions(${name} PRIVATE QT_NO_KEYWORDS QT_NO_CAST_FROM_ASCII
+    DRILLROOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" DRILLROOM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  target_link_libraries(${name} PRIVATE ${T_LIBS} Qt6::Test)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT}
+    ENVIRONMENT "QT_QPA_PLATFORM=offscreen;LC_ALL=C.UTF-8")
+  if(T_SERIAL)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
+endfunction()
