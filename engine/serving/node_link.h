@@ -1,0 +1,61 @@
+#pragma once
+// A node's line to the agent: says hello, sends windows, events and states, and hands the agent's
+// commands to the node.
+
+#include "engine/base/clock.h"
+#include "engine/cluster/cluster.h"
+#include "engine/event/event.h"
+#include "engine/metrics/window.h"
+#include "engine/serving/node_config.h"
+
+#include <functional>
+#include <memory>
+
+namespace engine {
+
+/// What a node tells about itself once it serves.
+struct NodeIdentity
+{
+    int port = 0; ///< loopback port it serves on; 0 = none
+    std::string model, version, digest;
+};
+
+/// Commands of the agent, called one after the other on the link's thread; what they return is the
+/// answer. A missing callback answers with an error that names the role.
+struct NodeCommands
+{
+    std::function<Result<>(const LoadSpec &)> startLoad;
+    std::function<Result<>()> stopLoad;
+    std::function<Result<>(const Switches &)> setSwitches;
+    std::function<Result<>()> drain; ///< finish and exit; must only start that, not wait for it
+    /// The agent is gone or refused us; called at most once, nothing comes after it. The node
+    /// exits.
+    std::function<void(std::string why)> onGone;
+};
+
+/// Thread-safe. Sending never blocks: while the agent does not read, the oldest windows are dropped
+/// (a minute is kept), events and states are not. Without an agent socket every send is a no-op.
+/// The destructor gives what is queued half a second, then leaves.
+class NodeLink
+{
+public:
+    /// Connects and says hello (so: call it when the node serves). Unavailable when the socket does
+    /// not answer within 5 s.
+    [[nodiscard]] static Result<std::unique_ptr<NodeLink>>
+    open(const NodeConfig &config, const NodeIdentity &identity, NodeCommands commands);
+    ~NodeLink();
+    NodeLink(const NodeLink &) = delete;
+    NodeLink &operator=(const NodeLink &) = delete;
+
+    void sendWindow(const Window &window);
+    void sendEvent(const Payload &payload);
+    void sendState(bool serving, const std::string &detail, const NodeIdentity &identity);
+    [[nodiscard]] std::uint64_t windowsDropped() const;
+
+private:
+    class Stream;
+    explicit NodeLink(std::unique_ptr<Stream> stream);
+    std::unique_ptr<Stream> m_stream; ///< null: stand-alone
+};
+
+} // namespace engine
