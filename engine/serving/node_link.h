@@ -24,13 +24,14 @@ struct NodeIdentity
 /// answer. A missing callback answers with an error that names the role.
 struct NodeCommands
 {
-    std::function<Result<>(const LoadSpec &)> startLoad;
-    std::function<Result<>()> stopLoad;
-    std::function<Result<>(const Switches &)> setSwitches;
-    std::function<Result<>()> drain; ///< finish and exit; must only start that, not wait for it
+    std::function<Result<>(const LoadSpec &)> startLoad = nullptr;
+    std::function<Result<>()> stopLoad = nullptr;
+    std::function<Result<>(const Switches &)> setSwitches = nullptr;
+    std::function<Result<>()> drain =
+        nullptr; ///< finish and exit; must only start that, not wait for it
     /// The agent is gone or refused us; called at most once, nothing comes after it. The node
     /// exits.
-    std::function<void(std::string why)> onGone;
+    std::function<void(std::string why)> onGone = nullptr;
 };
 
 /// Thread-safe. Sending never blocks: while the agent does not read, the oldest windows are dropped
