@@ -35,6 +35,9 @@ struct ShopInfo
 /// Checks magic, sizes and ranges; hostile files give an error with the byte.
 [[nodiscard]] Result<Dataset> readDataset(const std::filesystem::path &file);
 
+/// items.tsv, with a header line; tabs and control characters in names become spaces.
+[[nodiscard]] Result<> writeItems(const std::filesystem::path &folder, const Dataset &data);
+
 [[nodiscard]] Result<> writeTrace(const std::filesystem::path &file,
                                   std::span<const TraceRow> rows);
 [[nodiscard]] Result<std::vector<TraceRow>> readTrace(const std::filesystem::path &file);
@@ -44,6 +47,7 @@ struct ShopInfo
 [[nodiscard]] Result<std::vector<float>> readExpected(const std::filesystem::path &folder,
                                                       const std::string &digest);
 
+/// Every item exactly once, best first.
 [[nodiscard]] Result<> writePopularity(const std::filesystem::path &folder,
                                        std::span<const std::uint32_t> items);
 [[nodiscard]] Result<std::vector<std::uint32_t>>
