@@ -1,0 +1,241 @@
+#include "engine/serving/ejection.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <fmt/format.h>
+
+namespace engine {
+namespace {
+
+/// Failures further apart than this are not one row of failures.
+constexpr Micros kRowOfFailures{5'000'000};
+constexpr Micros kLatencyTurn{5'000'000};
+constexpr std::uint32_t kLeastAnswers = 20;
+constexpr double kBucketRatio = 1.2;
+
+std::size_t bucketOf(Micros latency, std::size_t buckets)
+{
+    const auto micros = static_cast<double>(std::max<std::int64_t>(1, latency.count()));
+    const auto bucket = static_cast<std::size_t>(std::log(micros) / std::log(kBucketRatio));
+    return std::min(bucket, buckets - 1);
+}
+
+} // namespace
+
+void RecentLatency::add(MonoTime now, Micros latency)
+{
+    if (now - m_turn >= kLatencyTurn) {
+        const bool adjacent = now - m_turn < 2 * kLatencyTurn;
+        m_before = adjacent ? m_now : Counts{};
+        m_countBefore = adjacent ? m_count : 0;
+        m_now = {};
+        m_count = 0;
+        m_turn = now;
+    }
+    ++m_now[bucketOf(latency, kBuckets)];
+    ++m_count;
+}
+
+std::optional<Micros> RecentLatency::p99() const
+{
+    const auto all = m_count + m_countBefore;
+    if (all < kLeastAnswers)
+        return std::nullopt;
+    const auto above = all / 100;
+    std::uint32_t seen = 0;
+    for (auto i = kBuckets; i-- > 0;) {
+        seen += m_now[i] + m_before[i];
+        if (seen > above)
+            return Micros{static_cast<std::int64_t>(
+                std::pow(kBucketRatio, static_cast<double>(i + 1)))};
+    }
+    return std::nullopt;
+}
+
+Rotation::Rotation(std::vector<std::string> targets, const EjectionRules &rules) : m_rules(rules)
+{
+    assert(targets.size() <= kMostReplicas);
+    for (auto &target : targets) {
+        Replica replica;
+        replica.target = std::move(target);
+        m_replicas.push_back(std::move(replica));
+    }
+}
+
+void Rotation::setEnabled(bool enabled, MonoTime now)
+{
+    if (enabled == m_enabled)
+        return;
+    m_enabled = enabled;
+    for (auto &replica : m_replicas) {
+        replica.failures = replica.misses = 0;
+        replica.suspect = false;
+        if (replica.ejected)
+            readmit(replica, now, "ejection was switched off");
+    }
+}
+
+bool Rotation::usable(const Replica &replica) const
+{
+    if (!m_enabled)
+        return replica.known;
+    return replica.serving && !replica.ejected;
+}
+
+std::optional<Rotation::Ticket> Rotation::start(MonoTime now, std::uint64_t tried)
+{
+    const auto pick = [&](auto &&allowed) -> std::optional<std::size_t> {
+        for (std::size_t i = 0; i < m_replicas.size(); ++i) {
+            const auto at = (m_next + i) % m_replicas.size();
+            if ((tried >> at & 1) == 0 && allowed(at))
+                return at;
+        }
+        return std::nullopt;
+    };
+    auto found = pick([&](std::size_t at) { return usable(m_replicas[at]) && !suspected(at, now); });
+    if (!found)
+        found = pick([&](std::size_t at) { return usable(m_replicas[at]); });
+    // Better one that failed a while ago and answers its probes than nobody.
+    if (!found)
+        found = pick([&](std::size_t at) {
+            return m_replicas[at].ejected && m_replicas[at].serving && m_replicas[at].misses == 0;
+        });
+    if (!found)
+        return std::nullopt;
+    m_next = *found + 1;
+    auto &replica = m_replicas[*found];
+    const auto number = replica.firstNumber + replica.outstanding.size();
+    replica.outstanding.push_back({now, false});
+    return Ticket{*found, number, now};
+}
+
+void Rotation::end(const Ticket &ticket, TryEnd how, MonoTime now, MonoTime due)
+{
+    auto &replica = m_replicas[ticket.replica];
+    assert(ticket.number >= replica.firstNumber);
+    replica.outstanding[ticket.number - replica.firstNumber].over = true;
+    while (!replica.outstanding.empty() && replica.outstanding.front().over) {
+        replica.outstanding.pop_front();
+        ++replica.firstNumber;
+    }
+    switch (how) {
+    case TryEnd::Answered:
+        m_latency.add(now, now - ticket.started);
+        replica.failures = 0;
+        heard(replica, now);
+        break;
+    case TryEnd::Failed:
+        failed(replica, ticket.started, now, "errors");
+        break;
+    case TryEnd::TimedOut:
+        if (now - due <= m_rules.ownStall)
+            failed(replica, ticket.started, now, "time-outs");
+        break;
+    case TryEnd::Void:
+        break;
+    }
+}
+
+void Rotation::heard(Replica &replica, MonoTime now)
+{
+    replica.lastAnswer = now;
+    replica.misses = 0;
+    replica.suspect = false;
+}
+
+void Rotation::probeAnswered(std::size_t index, bool serving, MonoTime now)
+{
+    auto &replica = m_replicas[index];
+    replica.known = true;
+    replica.serving = serving;
+    heard(replica, now);
+    if (serving && replica.ejected && now - replica.ejectedAt >= m_rules.base)
+        readmit(replica, now, "answers its health probe");
+}
+
+void Rotation::probeMissed(std::size_t index, MonoTime started, MonoTime now)
+{
+    auto &replica = m_replicas[index];
+    if (!replica.known)
+        return;
+    ++replica.misses;
+    failed(replica, started, now, "missed probes");
+}
+
+void Rotation::failed(Replica &replica, MonoTime started, MonoTime now, std::string_view why)
+{
+    if (why != "missed probes") {
+        if (replica.failures == 0 || started - replica.firstFailure > kRowOfFailures)
+            replica.failures = 0;
+        ++replica.failures;
+    }
+    if (replica.failures + replica.misses == 1)
+        replica.firstFailure = started;
+    if (!m_enabled || replica.ejected || !replica.known
+        || replica.failures + replica.misses < m_rules.consecutive)
+        return;
+    if (othersAnswer(replica, replica.firstFailure, now))
+        eject(replica, now,
+              fmt::format("{} {} in a row", replica.failures + replica.misses, why));
+}
+
+/// Whether another replica in rotation answered after `since` and within the last second: only
+/// then is it this replica that fails and not the host, the network or the load.
+bool Rotation::othersAnswer(const Replica &self, MonoTime since, MonoTime now) const
+{
+    return std::ranges::any_of(m_replicas, [&](const Replica &other) {
+        return &other != &self && usable(other) && !other.suspect && other.lastAnswer > since
+               && now - other.lastAnswer <= m_rules.othersAnswered;
+    });
+}
+
+bool Rotation::suspected(std::size_t index, MonoTime now)
+{
+    auto &replica = m_replicas[index];
+    if (!m_enabled)
+        return false;
+    if (replica.suspect || replica.outstanding.empty())
+        return replica.suspect;
+    auto limit = m_rules.suspectAfter;
+    if (const auto p99 = m_latency.p99())
+        limit = std::max(limit, Micros{static_cast<std::int64_t>(
+                                    m_rules.suspectFactor * static_cast<double>(p99->count()))});
+    const auto quietSince = std::max(replica.outstanding.front().started, replica.lastAnswer);
+    replica.suspect = now - quietSince > limit && othersAnswer(replica, quietSince, now);
+    return replica.suspect;
+}
+
+void Rotation::eject(Replica &replica, MonoTime now, std::string why)
+{
+    replica.ejected = true;
+    replica.ejectedAt = now;
+    m_news.push_back(
+        {"ejection", replica.target, "gateway", std::move(why), true, now.count()});
+}
+
+void Rotation::readmit(Replica &replica, MonoTime now, std::string why)
+{
+    replica.ejected = false;
+    replica.failures = replica.misses = 0;
+    m_news.push_back(
+        {"ejection", replica.target, "gateway", std::move(why), false, now.count()});
+}
+
+bool Rotation::inRotation(std::size_t replica) const
+{
+    return usable(m_replicas[replica]);
+}
+
+bool Rotation::anyReady() const
+{
+    return std::ranges::any_of(m_replicas, [&](const Replica &replica) { return usable(replica); });
+}
+
+std::vector<ResponseChanged> Rotation::takeNews()
+{
+    return std::exchange(m_news, {});
+}
+
+} // namespace engine
