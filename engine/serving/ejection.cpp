@@ -48,8 +48,8 @@ std::optional<Micros> RecentLatency::p99() const
     for (auto i = kBuckets; i-- > 0;) {
         seen += m_now[i] + m_before[i];
         if (seen > above)
-            return Micros{static_cast<std::int64_t>(
-                std::pow(kBucketRatio, static_cast<double>(i + 1)))};
+            return Micros{
+                static_cast<std::int64_t>(std::pow(kBucketRatio, static_cast<double>(i + 1)))};
     }
     return std::nullopt;
 }
@@ -94,7 +94,8 @@ std::optional<Rotation::Ticket> Rotation::start(MonoTime now, std::uint64_t trie
         }
         return std::nullopt;
     };
-    auto found = pick([&](std::size_t at) { return usable(m_replicas[at]) && !suspected(at, now); });
+    auto found =
+        pick([&](std::size_t at) { return usable(m_replicas[at]) && !suspected(at, now); });
     if (!found)
         found = pick([&](std::size_t at) { return usable(m_replicas[at]); });
     // Better one that failed a while ago and answers its probes than nobody.
@@ -177,8 +178,7 @@ void Rotation::failed(Replica &replica, MonoTime started, MonoTime now, std::str
         || replica.failures + replica.misses < m_rules.consecutive)
         return;
     if (othersAnswer(replica, replica.firstFailure, now))
-        eject(replica, now,
-              fmt::format("{} {} in a row", replica.failures + replica.misses, why));
+        eject(replica, now, fmt::format("{} {} in a row", replica.failures + replica.misses, why));
 }
 
 /// Whether another replica in rotation answered after `since` and within the last second: only
@@ -211,16 +211,14 @@ void Rotation::eject(Replica &replica, MonoTime now, std::string why)
 {
     replica.ejected = true;
     replica.ejectedAt = now;
-    m_news.push_back(
-        {"ejection", replica.target, "gateway", std::move(why), true, now.count()});
+    m_news.push_back({"ejection", replica.target, "gateway", std::move(why), true, now.count()});
 }
 
 void Rotation::readmit(Replica &replica, MonoTime now, std::string why)
 {
     replica.ejected = false;
     replica.failures = replica.misses = 0;
-    m_news.push_back(
-        {"ejection", replica.target, "gateway", std::move(why), false, now.count()});
+    m_news.push_back({"ejection", replica.target, "gateway", std::move(why), false, now.count()});
 }
 
 bool Rotation::inRotation(std::size_t replica) const

@@ -9,8 +9,8 @@ namespace engine {
 /// Times in microseconds. Defaults: reference "Serving-side defaults" and contracts 5.5.
 struct EjectionRules
 {
-    int consecutive = 3;           ///< failures in a row
-    Micros base{5'000'000};        ///< out for at least this long, then until a probe answers
+    int consecutive = 3;              ///< failures in a row
+    Micros base{5'000'000};           ///< out for at least this long, then until a probe answers
     Micros othersAnswered{1'000'000}; ///< another replica must have answered this recently
     Micros ownStall{25'000}; ///< a time-out noticed this late is our own stall, not the replica's
     Micros suspectAfter{40'000}; ///< nothing heard for this long while others answer: steer away
@@ -20,7 +20,7 @@ struct EjectionRules
 struct HealthRules
 {
     Micros interval{500'000}, timeout{500'000}; ///< three misses in a row = dead (<= 2.5 s)
-    Micros urgentTimeout{200'000}; ///< of the extra probe that a suspicion starts
+    Micros urgentTimeout{200'000};              ///< of the extra probe that a suspicion starts
 };
 
 struct BreakerRules

@@ -1,0 +1,175 @@
+#include "engine/serving/gateway.h"
+
+#include "engine/serving/gateway_exchange.h"
+#include "engine/serving/health_prober.h"
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+namespace engine {
+namespace {
+
+constexpr Micros kShutdownGrace{300'000};
+
+class Service final : public inference::GRPCInferenceService::CallbackService
+{
+public:
+    explicit Service(GatewayCore &core) : m_core(core) {}
+
+    grpc::ServerUnaryReactor *ModelInfer(grpc::CallbackServerContext *context,
+                                         const inference::ModelInferRequest *request,
+                                         inference::ModelInferResponse *reply) override
+    {
+        return Exchange::start(m_core, context, request, reply);
+    }
+    grpc::ServerUnaryReactor *ServerLive(grpc::CallbackServerContext *context,
+                                         const inference::ServerLiveRequest *,
+                                         inference::ServerLiveResponse *reply) override
+    {
+        reply->set_live(true);
+        return done(context);
+    }
+    grpc::ServerUnaryReactor *ServerReady(grpc::CallbackServerContext *context,
+                                          const inference::ServerReadyRequest *,
+                                          inference::ServerReadyResponse *reply) override
+    {
+        reply->set_ready(m_core.anyReady());
+        return done(context);
+    }
+    grpc::ServerUnaryReactor *ModelReady(grpc::CallbackServerContext *context,
+                                         const inference::ModelReadyRequest *request,
+                                         inference::ModelReadyResponse *reply) override
+    {
+        reply->set_ready(request->name() == kRecommend && m_core.anyReady());
+        return done(context);
+    }
+    grpc::ServerUnaryReactor *ServerMetadata(grpc::CallbackServerContext *context,
+                                             const inference::ServerMetadataRequest *,
+                                             inference::ServerMetadataResponse *reply) override
+    {
+        reply->set_name("drillroom-gateway");
+        reply->set_version(DRILLROOM_VERSION);
+        return done(context);
+    }
+    grpc::ServerUnaryReactor *ModelMetadata(grpc::CallbackServerContext *context,
+                                            const inference::ModelMetadataRequest *request,
+                                            inference::ModelMetadataResponse *reply) override
+    {
+        if (request->name() != kRecommend)
+            return done(context, {grpc::StatusCode::NOT_FOUND,
+                                  fmt::format("Model \"{}\" is not served here; ask for \"{}\"",
+                                              request->name(), kRecommend)});
+        reply->set_name(request->name());
+        reply->set_platform("drillroom");
+        const auto tensor = [](auto *to, const char *name, const char *type,
+                               std::initializer_list<std::int64_t> shape) {
+            to->set_name(name);
+            to->set_datatype(type);
+            to->mutable_shape()->Add(shape.begin(), shape.end());
+        };
+        tensor(reply->add_inputs(), "history", "INT64", {-1, -1});
+        tensor(reply->add_inputs(), "k", "INT32", {1});
+        tensor(reply->add_outputs(), "items", "INT64", {-1, -1});
+        tensor(reply->add_outputs(), "scores", "FP32", {-1, -1});
+        return done(context);
+    }
+
+private:
+    static grpc::ServerUnaryReactor *done(grpc::CallbackServerContext *context,
+                                          const grpc::Status &status = grpc::Status::OK)
+    {
+        auto *reactor = context->DefaultReactor();
+        reactor->Finish(status);
+        return reactor;
+    }
+    GatewayCore &m_core;
+};
+
+} // namespace
+
+/// Members end in reverse order: the server first, then the probes, then what they stand on.
+class Gateway::Running
+{
+public:
+    Running(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
+            GatewayCore::News news)
+        : core(options, std::move(popularity), clock, std::move(news)), m_service(core),
+          m_prober(core)
+    {
+    }
+    ~Running()
+    {
+        if (m_server)
+            m_server->Shutdown(grpcTime(core.clock.now() + kShutdownGrace));
+    }
+    Result<> listen()
+    {
+        grpc::EnableDefaultHealthCheckService(true);
+        grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+        grpc::ServerBuilder builder;
+        builder.RegisterService(&m_service);
+        builder.AddListeningPort(core.options.listen, grpc::InsecureServerCredentials(), &port);
+        builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+        builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+        builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
+        builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+        m_server = builder.BuildAndStart();
+        if (!m_server || port == 0)
+            return fail(ErrorCode::Unavailable,
+                        fmt::format("The gateway cannot listen on {}; is the port in use?",
+                                    core.options.listen));
+        return {};
+    }
+    GatewayCore core;
+    int port = 0;
+
+private:
+    Service m_service;
+    HealthProber m_prober;
+    std::unique_ptr<grpc::Server> m_server;
+};
+
+Gateway::Gateway(std::unique_ptr<Running> running) : m_running(std::move(running)) {}
+
+Gateway::~Gateway() = default;
+
+Result<std::unique_ptr<Gateway>> Gateway::start(const GatewayOptions &options,
+                                                PopularityList popularity, const Clock &clock,
+                                                GatewayCore::News news)
+{
+    if (options.replicas.empty() || options.replicas.size() > Rotation::kMostReplicas)
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("A gateway needs 1 to {} replicas, not {}", Rotation::kMostReplicas,
+                                options.replicas.size()));
+    auto running =
+        std::make_unique<Running>(options, std::move(popularity), clock, std::move(news));
+    if (auto listening = running->listen(); !listening)
+        return tl::unexpected(listening.error());
+    return std::unique_ptr<Gateway>(new Gateway(std::move(running)));
+}
+
+int Gateway::port() const
+{
+    return m_running->port;
+}
+
+void Gateway::setSwitches(const Switches &switches)
+{
+    m_running->core.setSwitches(switches);
+}
+
+Switches Gateway::switches() const
+{
+    return m_running->core.switches();
+}
+
+Window Gateway::collect(MonoTime end)
+{
+    return m_running->core.collect(end);
+}
+
+} // namespace engine

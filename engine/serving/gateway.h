@@ -1,0 +1,37 @@
+#pragma once
+// The door of the shop: takes recommendation requests and answers each in time, from a replica, the
+// standby or the popularity list.
+
+#include "engine/serving/gateway_core.h"
+
+#include <memory>
+
+namespace engine {
+
+/// Serves KServe v2 (model "recommend"), grpc.health.v1 and reflection from start to destruction.
+/// Thread-safe. `news` may be called from any thread and must not block.
+class Gateway
+{
+public:
+    /// Unavailable when the address cannot be listened on.
+    [[nodiscard]] static Result<std::unique_ptr<Gateway>> start(const GatewayOptions &options,
+                                                                PopularityList popularity,
+                                                                const Clock &clock,
+                                                                GatewayCore::News news);
+    ~Gateway();
+    Gateway(const Gateway &) = delete;
+    Gateway &operator=(const Gateway &) = delete;
+
+    [[nodiscard]] int port() const;
+    void setSwitches(const Switches &switches);
+    [[nodiscard]] Switches switches() const;
+    /// What was counted since the last call.
+    [[nodiscard]] Window collect(MonoTime end);
+
+private:
+    class Running;
+    explicit Gateway(std::unique_ptr<Running> running);
+    std::unique_ptr<Running> m_running;
+};
+
+} // namespace engine
