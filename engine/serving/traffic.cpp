@@ -1,0 +1,69 @@
+#include "engine/serving/traffic.h"
+
+#include "engine/serving/traffic_load.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+namespace engine {
+namespace {
+
+constexpr double kMostPerSecond = 100'000;
+/// A start that has just passed is met with lag, not refused.
+constexpr Micros kStartSlack{50'000};
+
+} // namespace
+
+Traffic::Traffic(const TrafficOptions &options, TrafficTrace trace, const Clock &clock,
+                 SendWindow window)
+    : m_options(options), m_trace(std::move(trace)), m_clock(clock), m_window(std::move(window))
+{
+}
+
+Traffic::~Traffic() = default;
+
+Result<> Traffic::start(const LoadSpec &spec)
+{
+    if (!(spec.load.rate > 0) || spec.load.rate > kMostPerSecond)
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("The rate is {}/s; ask for more than 0, {}/s at most",
+                                spec.load.rate, kMostPerSecond));
+    if (spec.load.deadline <= Micros{0} || spec.load.deadline > m_options.giveUp)
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("The deadline is {} ms; ask for more than 0, {} ms at most",
+                                spec.load.deadline.count() / 1000,
+                                m_options.giveUp.count() / 1000));
+    if (m_trace.rows.empty())
+        return fail(ErrorCode::InvalidInput,
+                    "The trace of the shop is empty; make the shop anew with `drillctl shop "
+                    "create`");
+    if (spec.start < m_clock.now() - kStartSlack)
+        return fail(ErrorCode::InvalidInput, "The start of the load lies in the past");
+    const std::lock_guard lock(m_mutex);
+    if (m_load && !m_load->isOver())
+        return fail(ErrorCode::Busy, "A load runs already; stop it first");
+    m_load = std::make_unique<Load>(spec, m_options, m_trace, m_clock, m_window);
+    return {};
+}
+
+void Traffic::stop()
+{
+    const std::lock_guard lock(m_mutex);
+    if (m_load)
+        m_load->stop();
+}
+
+void Traffic::wait()
+{
+    const std::lock_guard lock(m_mutex);
+    if (m_load)
+        m_load->wait();
+}
+
+bool Traffic::isRunning() const
+{
+    const std::lock_guard lock(m_mutex);
+    return m_load && !m_load->isOver();
+}
+
+} // namespace engine

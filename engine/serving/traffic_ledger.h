@@ -1,0 +1,65 @@
+#pragma once
+// What became of every request, summed into windows of 100 ms (contracts 2.3 and 4.2).
+
+#include "engine/base/clock.h"
+#include "engine/metrics/sketch.h"
+#include "engine/metrics/window.h"
+
+#include <array>
+#include <deque>
+#include <mutex>
+
+namespace engine {
+
+enum class ServingPath { Primary, Standby, Popularity, Cached, Other };
+
+/// The end of one request: answered, or given up.
+struct TrafficAnswer
+{
+    MonoTime scheduled{0}, ended{0};
+    bool failed = false; ///< an error, or no answer in time
+    double earned = 0, expected = 0, ndcg = 0;
+    ServingPath path = ServingPath::Other;
+};
+
+/// A request counts as due in the window that its schedule falls in, and as answered, late or
+/// failed in the window of its answer or give-up. A boundary instant belongs to the window that it
+/// begins. What comes for a window already taken goes into the oldest open one, so that the sums of
+/// all windows are the totals. Thread-safe.
+class TrafficLedger
+{
+public:
+    TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits);
+
+    void due(MonoTime scheduled);
+    void sent(MonoTime scheduled, MonoTime when);
+    void answered(const TrafficAnswer &answer);
+    void appended(bool good);
+    /// All windows that end at or before `upTo`, oldest first, empty ones too.
+    [[nodiscard]] std::vector<Window> take(MonoTime upTo);
+    [[nodiscard]] MonoTime nextEnd() const;
+    /// Requests that are due but not yet ended.
+    [[nodiscard]] std::uint64_t open() const;
+
+private:
+    struct Bucket
+    {
+        std::uint64_t due = 0, answered = 0, failed = 0, late = 0, appended = 0, notAppended = 0;
+        std::vector<std::uint64_t> slow;
+        std::array<std::uint64_t, 5> paths{};
+        double earned = 0, expected = 0, ndcg = 0;
+        Sketch latency, lag;
+    };
+    Bucket &bucket(MonoTime t);
+    [[nodiscard]] Window window(const Bucket &bucket, MonoTime end) const;
+
+    const Micros m_deadline;
+    const std::vector<double> m_limits;
+    std::vector<std::string> m_limitNames;
+    mutable std::mutex m_mutex; ///< guards what follows
+    MonoTime m_begin;           ///< of m_buckets.front()
+    std::deque<Bucket> m_buckets;
+    std::uint64_t m_open = 0;
+};
+
+} // namespace engine

@@ -1,0 +1,179 @@
+#include "engine/serving/traffic_load.h"
+
+#include "engine/serving/gateway_channel.h"
+#include "engine/serving/gateway_wire.h"
+
+#include <algorithm>
+
+namespace engine {
+namespace {
+
+/// Answers of a window may still be on their way through a callback when it ends.
+constexpr Micros kHandOutAfter{3'000};
+/// How long the end of a load waits for labels that the store has not acknowledged.
+constexpr Micros kAppendGrace{2'000'000};
+
+enum Inputs { kShopper, kH, kK };
+
+ServingPath pathOf(const std::string &name)
+{
+    if (name == "primary")
+        return ServingPath::Primary;
+    if (name == "standby")
+        return ServingPath::Standby;
+    if (name == "popularity")
+        return ServingPath::Popularity;
+    return name == "cached" ? ServingPath::Cached : ServingPath::Other;
+}
+
+std::span<const std::int64_t> itemsOf(const inference::ModelInferResponse &reply)
+{
+    for (const auto &output : reply.outputs())
+        if (output.name() == "items")
+            return {output.contents().int64_contents().data(),
+                    static_cast<std::size_t>(output.contents().int64_contents_size())};
+    return {};
+}
+
+} // namespace
+
+Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const TrafficTrace &trace,
+                    const Clock &clock, const SendWindow &window)
+    : m_spec(spec), m_options(options), m_trace(trace), m_clock(clock), m_window(window),
+      m_ledger(spec.start, spec.load.deadline, spec.latencyLimits),
+      m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size()),
+      m_stub(inference::GRPCInferenceService::NewStub(resilientChannel(options.gateway)))
+{
+    if (!options.store.empty())
+        m_appends.emplace(options.store, clock, [this](bool good) { m_ledger.appended(good); });
+    m_thread = std::jthread([this](std::stop_token stop) { run(stop); });
+}
+
+Traffic::Load::~Load()
+{
+    stop();
+    wait();
+}
+
+void Traffic::Load::stop()
+{
+    m_thread.request_stop();
+}
+
+void Traffic::Load::wait()
+{
+    if (m_thread.joinable())
+        m_thread.join();
+}
+
+void Traffic::Load::run(std::stop_token stop)
+{
+    for (;;) {
+        const auto handOutAt = m_ledger.nextEnd() + kHandOutAfter;
+        if (!m_clock.waitUntil(std::min(m_schedule.due(), handOutAt), stop))
+            break;
+        // Due ones first: a window is handed out when all of its requests are counted.
+        const auto now = m_clock.now();
+        while (m_schedule.due() <= now) {
+            send(m_schedule.due(), m_schedule.row());
+            m_schedule.advance();
+        }
+        handOut(now);
+    }
+    // Every call ends by its own deadline; its window must still go out.
+    const auto appendsUntil = m_clock.now() + kAppendGrace;
+    const auto last = alignUp(m_clock.now());
+    while (m_ledger.open() > 0 || m_ledger.nextEnd() <= last
+           || (m_appends && !m_appends->idle() && m_clock.now() < appendsUntil)) {
+        m_clock.waitUntil(m_ledger.nextEnd() + kHandOutAfter, std::stop_token());
+        handOut(m_clock.now());
+    }
+    m_over = true;
+}
+
+void Traffic::Load::handOut(MonoTime now)
+{
+    const auto windows = m_ledger.take(now - kHandOutAfter);
+    for (const auto &window : windows)
+        m_window(window);
+    if (!windows.empty() && m_appends)
+        m_appends->retryDue();
+}
+
+Traffic::Load::Call &Traffic::Load::freeCall()
+{
+    const std::lock_guard lock(m_callMutex);
+    if (m_free.empty()) {
+        m_calls.push_back(std::make_unique<Call>());
+        prepare(m_calls.back()->request);
+        return *m_calls.back();
+    }
+    auto *call = m_free.back();
+    m_free.pop_back();
+    return *call;
+}
+
+void Traffic::Load::prepare(inference::ModelInferRequest &request) const
+{
+    request.set_model_name(kRecommend.data(), kRecommend.size());
+    const auto input = [&](const char *name, const char *type) {
+        auto *added = request.add_inputs();
+        added->set_name(name);
+        added->set_datatype(type);
+        added->add_shape(1);
+        return added->mutable_contents();
+    };
+    input("shopper", "INT64")->add_int64_contents(0);
+    input("h", "INT32")->add_int_contents(0);
+    input("k", "INT32")->add_int_contents(m_trace.k);
+}
+
+void Traffic::Load::send(MonoTime scheduled, std::size_t row)
+{
+    m_ledger.due(scheduled);
+    auto &call = freeCall();
+    call.row = row;
+    call.scheduled = scheduled;
+    call.context.emplace();
+    call.context->set_deadline(grpcTime(scheduled + m_options.giveUp));
+    const auto &at = m_trace.rows[row];
+    auto &inputs = *call.request.mutable_inputs();
+    inputs[kShopper].mutable_contents()->set_int64_contents(0, at.shopper);
+    inputs[kH].mutable_contents()->set_int_contents(0, static_cast<std::int32_t>(at.h));
+    const auto now = m_clock.now();
+    const auto timeout = std::max(Micros{1}, scheduled + m_spec.load.deadline - now);
+    (*call.request.mutable_parameters())["timeout"].set_int64_param(timeout.count());
+    m_ledger.sent(scheduled, now);
+    m_stub->async()->ModelInfer(
+        &*call.context, &call.request, &call.reply,
+        [this, &call](const grpc::Status &status) { answered(call, status); });
+}
+
+void Traffic::Load::answered(Call &call, const grpc::Status &status)
+{
+    TrafficAnswer answer;
+    answer.scheduled = call.scheduled;
+    answer.ended = m_clock.now();
+    const auto &row = m_trace.rows[call.row];
+    const auto items = itemsOf(call.reply);
+    if (!m_trace.expected.empty())
+        answer.expected = m_trace.expected[call.row];
+    answer.failed =
+        !status.ok() || items.empty() || answer.ended - answer.scheduled > m_options.giveUp;
+    if (!answer.failed) {
+        answer.earned = m_trace.earned->quality(row, items);
+        answer.ndcg = Earned::ndcg10(row.label, items);
+        answer.path = pathOf(textOf(call.reply, "path"));
+    }
+    if (m_appends)
+        m_appends->append(row);
+    call.context.reset();
+    {
+        const std::lock_guard lock(m_callMutex);
+        m_free.push_back(&call);
+    }
+    // Last: once nothing is open, the load may end and take all of this with it.
+    m_ledger.answered(answer);
+}
+
+} // namespace engine

@@ -1,0 +1,58 @@
+#pragma once
+// One load from its start to its last answer.
+
+#include "engine/serving/traffic.h"
+#include "engine/serving/traffic_appends.h"
+#include "engine/serving/traffic_schedule.h"
+#include "kserve.grpc.pb.h"
+
+#include <atomic>
+#include <optional>
+
+namespace engine {
+
+/// One thread sends what is due and hands out windows; answers come on gRPC's threads. Calls and
+/// their messages are used again, so that a steady load allocates little.
+class Traffic::Load
+{
+public:
+    Load(const LoadSpec &spec, const TrafficOptions &options, const TrafficTrace &trace,
+         const Clock &clock, const SendWindow &window);
+    ~Load();
+    void stop();
+    void wait();
+    [[nodiscard]] bool isOver() const { return m_over; }
+
+private:
+    struct Call
+    {
+        std::optional<grpc::ClientContext> context;
+        inference::ModelInferRequest request;
+        inference::ModelInferResponse reply;
+        std::size_t row = 0;
+        MonoTime scheduled{0};
+    };
+    void run(std::stop_token stop);
+    void send(MonoTime scheduled, std::size_t row);
+    void answered(Call &call, const grpc::Status &status);
+    void handOut(MonoTime now);
+    [[nodiscard]] Call &freeCall();
+    void prepare(inference::ModelInferRequest &request) const;
+
+    const LoadSpec m_spec;
+    const TrafficOptions &m_options;
+    const TrafficTrace &m_trace;
+    const Clock &m_clock;
+    const SendWindow &m_window;
+    TrafficLedger m_ledger;
+    TrafficSchedule m_schedule;
+    std::unique_ptr<inference::GRPCInferenceService::Stub> m_stub;
+    std::optional<TrafficAppends> m_appends;
+    std::mutex m_callMutex; ///< guards the two
+    std::vector<std::unique_ptr<Call>> m_calls;
+    std::vector<Call *> m_free;
+    std::atomic<bool> m_over{false};
+    std::jthread m_thread; ///< last: it uses the others
+};
+
+} // namespace engine
