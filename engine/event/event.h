@@ -274,5 +274,6 @@ struct Event
 [[nodiscard]] std::string_view name(ProcessState state);
 [[nodiscard]] std::string_view name(FaultState state);
 [[nodiscard]] std::string_view name(Act act);
+[[nodiscard]] std::string_view name(EndReason reason);
 
 } // namespace engine

@@ -1,0 +1,43 @@
+#include "engine/metrics/window.h"
+
+#include <fmt/format.h>
+
+namespace engine {
+namespace {
+
+bool endsWith(std::string_view text, std::string_view end)
+{
+    return text.ends_with(end);
+}
+
+} // namespace
+
+SeriesInfo seriesInfo(std::string_view name)
+{
+    if (endsWith(name, ".p50") || endsWith(name, ".p95") || endsWith(name, ".p99")
+        || endsWith(name, ".latency"))
+        return {Fold::Percentile, name.find(".age.") != std::string_view::npos ? "s" : "ms"};
+    if (name == series::kHostStall)
+        return {Fold::Max, "ms"};
+    if (name == series::kQuality || name == series::kNdcg)
+        return {Fold::Last, "share"};
+    if (name == series::kEarned || name == series::kExpected)
+        return {Fold::Sum, ""};
+    if (name.starts_with(series::kSlowPrefix) || name.starts_with("gateway.path."))
+        return {Fold::Sum, "requests"};
+    if (name == "store.acked" || endsWith(name, ".appends"))
+        return {Fold::Sum, "events"};
+    for (const std::string_view counted : {".requests", ".answered", ".failed", ".late",
+                                           ".ejections", ".retries", ".hedges", ".fallbacks"})
+        if (endsWith(name, counted))
+            return {Fold::Sum, "requests"};
+    return {};
+}
+
+std::string slowSeries(double limitMillis)
+{
+    // {:g} never prints trailing zeros; limits of drills have few digits.
+    return fmt::format("{}{:.10g}", series::kSlowPrefix, limitMillis);
+}
+
+} // namespace engine
