@@ -73,7 +73,7 @@ struct RunState
     std::map<std::string, ProcessChanged> processes; ///< by target
     std::map<std::uint32_t, FaultView> faults;       ///< by fault id
     std::vector<ResponseView> responses; ///< in order; at most 500 kept, then the count goes on
-    std::vector<AlertView> alerts;
+    std::vector<AlertView> alerts; ///< at most 500 kept, as all lists here
     std::vector<NoteView> acts;
     std::map<std::string, LinkChanged> links;
     std::map<std::string, float> row; ///< newest row by series; NaN = gap
@@ -82,6 +82,8 @@ struct RunState
     std::uint64_t stalls = 0;
     bool halted = false;
     Judge judge;
+    /// All there were, kept or not.
+    std::uint64_t responsesSeen = 0, alertsSeen = 0, actsSeen = 0;
 
     void apply(const Event &event);
     void apply(const RowView &row);
@@ -107,6 +109,9 @@ struct RunState
         a(stalls);
         a(halted);
         a(judge);
+        a(responsesSeen);
+        a(alertsSeen);
+        a(actsSeen);
     }
 };
 

@@ -1,0 +1,122 @@
+#pragma once
+// Reads a recording of any origin as if it were hostile: header, schema, limits first, then rows.
+
+#include "engine/event/run_state.h"
+#include "engine/metrics/sketch.h"
+#include "engine/metrics/window.h"
+#include "engine/recording/chain.h"
+#include "engine/recording/database.h"
+
+#include <functional>
+
+namespace engine {
+
+/// A stretch of a recording in fold order, read in one transaction.
+struct Slice
+{
+    struct Row
+    {
+        std::int64_t t = 0;
+        std::size_t offset = 0, count = 0; ///< into `values`
+    };
+    struct Check
+    {
+        std::int64_t t = 0;
+        Digest hash{};
+    };
+    std::vector<Row> rows;
+    std::vector<float> values;
+    std::vector<Event> events; ///< all with t <= the last row when `more`, else all there are
+    std::vector<Check> checks; ///< state hashes of the keyframes among them
+    bool more = false;         ///< rows are left
+};
+
+struct Keyframe
+{
+    std::int64_t t = 0;
+    std::uint64_t seq = 0;
+    RunState state;
+};
+
+struct SeriesColumn
+{
+    std::string name, unit;
+    Fold fold = Fold::Last;
+};
+
+struct RecordingGap
+{
+    std::int64_t from = 0, to = 0, why = 0, lost = 0;
+};
+
+/// One thread. An unclosed file is read from a private copy of it and its WAL (deleted with the
+/// reader), unless it is our own living file: that one is read beside its writer.
+class RecordingReader
+{
+public:
+    enum class Access { File, Living };
+
+    /// `clock` outlives the reader. Errors: InvalidInput (no recording, damaged), NotFound, Io.
+    [[nodiscard]] static Result<RecordingReader>
+    open(const std::filesystem::path &path, const Clock &clock, Access access = Access::File);
+    RecordingReader(RecordingReader &&) noexcept;
+    RecordingReader &operator=(RecordingReader &&) noexcept;
+    ~RecordingReader();
+
+    /// The writer said that nothing more comes. Living: asks the file again.
+    [[nodiscard]] Result<bool> isClosed();
+    /// A WAL lay beside it or should have: it was not closed to a single file.
+    [[nodiscard]] bool wasUnclosed() const { return m_wasUnclosed; }
+    [[nodiscard]] Result<std::map<std::string, std::string>> meta();
+    /// Keyframes of another fold cannot be used; such a file is folded from its events.
+    [[nodiscard]] bool keyframesAreOurs() const { return m_keyframesAreOurs; }
+
+    /// Columns of the rows, by position; grows while the file lives (read() looks).
+    [[nodiscard]] const std::vector<SeriesColumn> &columns() const { return m_columns; }
+    [[nodiscard]] std::span<const std::string> names(std::size_t count) const
+    {
+        return std::span(m_names).first(count);
+    }
+    [[nodiscard]] RowView view(const Slice &slice, const Slice::Row &row) const
+    {
+        return {row.t, names(row.count), std::span(slice.values).subspan(row.offset, row.count)};
+    }
+
+    /// Rows with afterT < t <= upTo (at most `limit`) and the events after `afterSeq` that belong
+    /// before or among them.
+    [[nodiscard]] Result<Slice> read(std::uint64_t afterSeq, std::int64_t afterT, std::int64_t upTo,
+                                     std::size_t limit);
+    /// Rows only, for drawing: calls `each` in order.
+    [[nodiscard]] Result<> rows(std::int64_t afterT, std::int64_t upTo,
+                                const std::function<void(const RowView &)> &each);
+    /// Per-second sketches of one series with from <= second < to.
+    [[nodiscard]] Result<>
+    sketches(const std::string &series, std::int64_t fromSecond, std::int64_t toSecond,
+             const std::function<void(std::int64_t second, const Sketch &)> &each);
+    /// The newest keyframe with t <= upTo whose bytes match their hash; none is no error.
+    [[nodiscard]] Result<std::optional<Keyframe>> keyframe(std::int64_t upTo);
+    /// First and newest row; empty when there is none.
+    [[nodiscard]] Result<std::optional<std::pair<std::int64_t, std::int64_t>>> span();
+    [[nodiscard]] Result<std::vector<std::string>> attachmentNames();
+    [[nodiscard]] Result<Bytes> attachment(const std::string &name);
+    [[nodiscard]] Result<std::vector<RecordingGap>> gaps();
+
+    /// For verifyRecording.
+    [[nodiscard]] Database &database() { return m_database; }
+    [[nodiscard]] const std::filesystem::path &path() const { return m_path; }
+
+private:
+    RecordingReader() = default;
+    [[nodiscard]] Result<> checkSchema();
+    [[nodiscard]] Result<> loadSeries();
+
+    std::filesystem::path m_path, m_copy; ///< m_copy: private folder, or empty
+    Database m_database;
+    bool m_wasUnclosed = false, m_keyframesAreOurs = false;
+    std::vector<SeriesColumn> m_columns;
+    std::vector<std::string> m_names;
+    std::map<std::string, std::int64_t> m_sketchIds;
+    std::int64_t m_seriesSeen = 0;
+};
+
+} // namespace engine

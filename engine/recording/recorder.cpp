@@ -1,0 +1,346 @@
+#include "engine/recording/recorder.h"
+
+#include "engine/base/files.h"
+#include "engine/recording/writer.h"
+
+#include <concurrentqueue/concurrentqueue.h>
+#include <future>
+#include <mutex>
+#include <thread>
+
+namespace engine {
+namespace {
+
+constexpr Micros kPoll{20'000}, kCommitEvery{50'000}, kRetryEvery{1'000'000};
+constexpr Micros kCheckpointEvery{60'000'000}, kMovedEvery{1'000'000};
+constexpr std::size_t kCommitEvents = 256;
+constexpr std::uint64_t kMostQueued = 64u << 20;
+constexpr Micros kReadersLetGo{2'000'000};
+
+struct Attachment
+{
+    std::string name;
+    Bytes data;
+};
+using Flush = std::shared_ptr<std::promise<Result<>>>;
+
+struct Item
+{
+    MonoTime arrived{0};
+    std::size_t bytes = 0;
+    std::variant<Payload, Window, Attachment, Flush> what;
+};
+
+std::size_t sizeOf(const Payload &payload)
+{
+    return sizeof(Item) + encodePayload(payload).size();
+}
+
+std::size_t sizeOf(const Window &window)
+{
+    std::size_t size = sizeof(Item);
+    for (const auto &sample : window.samples)
+        size += sizeof(Sample) + sample.series.size();
+    for (const auto &sample : window.sketches)
+        size += sizeof(SketchSample) + sample.series.size() + sample.sketch.size();
+    return size;
+}
+
+} // namespace
+
+struct Recorder::Impl
+{
+    Impl(RecordingWriter recordingWriter, RecorderOptions recorderOptions, const Clock &c)
+        : writer(std::move(recordingWriter)), options(std::move(recorderOptions)), clock(c)
+    {
+    }
+
+    RecordingWriter writer;
+    RecorderOptions options;
+    const Clock &clock;
+    moodycamel::ConcurrentQueue<Item> queue;
+    std::atomic<std::uint64_t> queued{0}; ///< bytes
+    std::atomic<std::uint64_t> refused{0};
+
+    mutable std::mutex mutex; ///< protects state
+    RecorderStatus state;
+
+    // The recorder's own thread only.
+    RowAssembler assembler;
+    std::optional<MonoTime> origin;
+    std::vector<Item> early; ///< before RunStarted
+    MonoTime nextRow{0};
+    MonoTime lastCommit{0}, lastCheckpoint{0}, lastLook{0}, retryAt{0};
+    std::vector<Flush> flushes;
+    std::string problem;
+
+    std::mutex closing; ///< one close at a time; protects closeResult
+    std::optional<Result<>> closeResult;
+    std::atomic<std::int64_t> closeAt{INT64_MAX};
+    std::jthread thread; ///< last member: stops before the rest goes
+
+    void enqueue(Item item);
+    void setOrigin(MonoTime start);
+    void take(Item item);
+    void drain();
+    void writeRows(MonoTime now);
+    void commit(MonoTime now);
+    void look(MonoTime now);
+    void publish();
+    void run(std::stop_token stop);
+    Result<> finish();
+};
+
+void Recorder::Impl::enqueue(Item item)
+{
+    // Producers see the bound here, not in the queue: while the disk hangs, memory must not grow.
+    if (queued.load(std::memory_order_relaxed) > kMostQueued) {
+        refused.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+    item.arrived = clock.now();
+    queued.fetch_add(item.bytes, std::memory_order_relaxed);
+    queue.enqueue(std::move(item));
+}
+
+void Recorder::Impl::setOrigin(MonoTime start)
+{
+    origin = start;
+    auto waiting = std::move(early);
+    early.clear();
+    for (auto &item : waiting)
+        take(std::move(item));
+}
+
+void Recorder::Impl::take(Item item)
+{
+    if (auto *payload = std::get_if<Payload>(&item.what)) {
+        if (!origin) {
+            if (const auto *run = std::get_if<RunStarted>(payload)) {
+                const MonoTime start(run->start);
+                // The run's first event comes first, whatever arrived before it.
+                const auto t = early.empty() ? item.arrived : early.front().arrived;
+                writer.event(std::move(*payload), (t - start).count());
+                setOrigin(start);
+                return;
+            }
+            early.push_back(std::move(item));
+            return;
+        }
+        writer.event(std::move(*payload), (item.arrived - *origin).count());
+    } else if (const auto *window = std::get_if<Window>(&item.what)) {
+        assembler.add(*window);
+    } else if (const auto *attachment = std::get_if<Attachment>(&item.what)) {
+        writer.attach(attachment->name, attachment->data);
+    } else if (auto *flush = std::get_if<Flush>(&item.what)) {
+        flushes.push_back(std::move(*flush));
+    }
+}
+
+void Recorder::Impl::drain()
+{
+    Item item;
+    while (queue.try_dequeue(item)) {
+        queued.fetch_sub(item.bytes, std::memory_order_relaxed);
+        take(std::move(item));
+        if (writer.pendingEvents() >= kCommitEvents && problem.empty())
+            commit(clock.now());
+    }
+}
+
+void Recorder::Impl::writeRows(MonoTime now)
+{
+    while (origin && assembler.isComplete(nextRow, now)) {
+        writer.row((nextRow - *origin).count(), assembler.take(nextRow));
+        nextRow += kWindow;
+    }
+}
+
+void Recorder::Impl::commit(MonoTime now)
+{
+    if (now < retryAt)
+        return;
+    lastCommit = now;
+    const auto done = writer.commit();
+    if (done) {
+        problem.clear();
+    } else {
+        problem = done.error().text();
+        retryAt = now + kRetryEvery;
+    }
+    for (const auto &flush : std::exchange(flushes, {}))
+        flush->set_value(done);
+}
+
+void Recorder::Impl::look(MonoTime now)
+{
+    if (now - lastLook >= kMovedEvery) {
+        lastLook = now;
+        if (writer.hasMoved())
+            problem = "The recording was moved or deleted while it is being written: "
+                      + options.path.string() + "; put it back, or what follows is lost";
+    }
+    if (now - lastCheckpoint >= kCheckpointEvery) {
+        lastCheckpoint = now;
+        // A reader in the way only delays it.
+        if (const auto done = writer.checkpoint(); !done && done.error().code != ErrorCode::Busy)
+            problem = done.error().text();
+        if (const auto done = writer.seal(); !done)
+            problem = done.error().text();
+    }
+}
+
+void Recorder::Impl::publish()
+{
+    const std::lock_guard lock(mutex);
+    state.problem = problem;
+    state.committedSeq = writer.committedSeq();
+    state.lost = writer.lost() + refused.load(std::memory_order_relaxed);
+    state.lateWindows = assembler.lateWindows();
+    state.lastRow = writer.lastRow();
+}
+
+void Recorder::Impl::run(std::stop_token stop)
+{
+    // Waiting out the rows of a close is bounded; the token only ends sleeps early.
+    while (true) {
+        const bool isClosing = stop.stop_requested();
+        drain();
+        const auto now = clock.now();
+        writeRows(now);
+        if (now - lastCommit >= kCommitEvery || !flushes.empty())
+            commit(now);
+        look(now);
+        publish();
+        if (isClosing) {
+            const MonoTime end(closeAt.load());
+            if (!origin || nextRow > end || now > end + 2 * RowAssembler::kHold)
+                return;
+            clock.waitUntil(now + kPoll, {});
+        } else {
+            clock.waitUntil(now + kPoll, stop);
+        }
+    }
+}
+
+Result<> Recorder::Impl::finish()
+{
+    closeAt = clock.now().count();
+    thread.request_stop();
+    if (thread.joinable())
+        thread.join();
+    drain();
+    if (!origin) // no run ever started: what came is still worth keeping
+        setOrigin(nextRow);
+    auto done = writer.close(clock, kReadersLetGo);
+    for (const auto &flush : std::exchange(flushes, {}))
+        flush->set_value(done);
+    problem = done ? "" : done.error().text();
+    publish();
+    const std::lock_guard lock(mutex);
+    state.closed = true;
+    return done;
+}
+
+Recorder::Recorder(std::unique_ptr<Impl> impl) : m_impl(std::move(impl)) {}
+
+Result<std::unique_ptr<Recorder>> Recorder::start(RecorderOptions options, const Clock &clock)
+{
+    if (options.path.has_parent_path())
+        DR_RETURN_IF_ERROR(makePrivateFolder(options.path.parent_path()));
+    auto writer = RecordingWriter::create(options.path, options.key, options.meta);
+    if (!writer)
+        return tl::unexpected(writer.error());
+    auto impl = std::make_unique<Impl>(std::move(*writer), std::move(options), clock);
+    auto *self = impl.get();
+    self->nextRow = alignUp(clock.now() + Micros{1});
+    self->lastCheckpoint = clock.now();
+    if (self->options.idle)
+        self->origin = self->nextRow - kWindow;
+    self->thread = std::jthread([self](std::stop_token stop) { self->run(std::move(stop)); });
+    return std::unique_ptr<Recorder>(new Recorder(std::move(impl)));
+}
+
+Recorder::~Recorder()
+{
+    (void)close(); // status() is gone with us; whoever cares closes first
+}
+
+void Recorder::append(Payload payload)
+{
+    Item item;
+    item.bytes = sizeOf(payload);
+    item.what = std::move(payload);
+    m_impl->enqueue(std::move(item));
+}
+
+void Recorder::append(Window window)
+{
+    Item item;
+    item.bytes = sizeOf(window);
+    item.what = std::move(window);
+    m_impl->enqueue(std::move(item));
+}
+
+void Recorder::attach(std::string name, Bytes data)
+{
+    Item item;
+    item.bytes = sizeof(Item) + name.size() + data.size();
+    item.what = Attachment{std::move(name), std::move(data)};
+    m_impl->enqueue(std::move(item));
+}
+
+Result<> Recorder::flush()
+{
+    {
+        const std::lock_guard lock(m_impl->mutex);
+        if (m_impl->state.closed)
+            return {};
+    }
+    auto promise = std::make_shared<std::promise<Result<>>>();
+    auto done = promise->get_future();
+    Item item;
+    item.what = promise;
+    m_impl->queue.enqueue(std::move(item));
+    return done.get();
+}
+
+Result<> Recorder::close()
+{
+    const std::lock_guard lock(m_impl->closing);
+    if (!m_impl->closeResult)
+        m_impl->closeResult = m_impl->finish();
+    return *m_impl->closeResult;
+}
+
+RecorderStatus Recorder::status() const
+{
+    const std::lock_guard lock(m_impl->mutex);
+    return m_impl->state;
+}
+
+const std::filesystem::path &Recorder::path() const
+{
+    return m_impl->options.path;
+}
+
+std::filesystem::path newRecordingPath(const std::filesystem::path &folder, std::string_view name,
+                                       std::int64_t wallMicros)
+{
+    auto stamp = wallText(wallMicros); // colons are no good in file names
+    std::erase(stamp, ':');
+    stamp.pop_back();
+    std::string stem = stamp + "-";
+    for (const char c : name) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                           || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        stem += plain ? c : '_';
+    }
+    std::error_code error;
+    auto path = folder / (stem + ".drl");
+    for (int i = 2; std::filesystem::exists(path, error); ++i)
+        path = folder / (stem + "-" + std::to_string(i) + ".drl");
+    return path;
+}
+
+} // namespace engine
