@@ -44,9 +44,16 @@ Split splitByTime(const Dataset &whole)
             return TraceRow{static_cast<std::uint32_t>(shopper), static_cast<std::uint32_t>(h),
                             events[h], 0};
         };
-        split.validation.push_back(row(events.size() - 3));
-        split.test.push_back(row(events.size() - 2));
-        split.test.push_back(row(events.size() - 1));
+        const auto isNew = [&events](std::size_t h) {
+            const auto history = events.first(h);
+            return std::find(history.begin(), history.end(), events[h]) == history.end();
+        };
+        if (isNew(events.size() - 3))
+            split.validation.push_back(row(events.size() - 3));
+        for (const auto h : {events.size() - 2, events.size() - 1}) {
+            if (isNew(h))
+                split.test.push_back(row(h));
+        }
     }
     return split;
 }

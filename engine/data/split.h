@@ -6,7 +6,8 @@
 namespace engine {
 
 /// The last two events of every shopper with at least five are the test; the event before them is
-/// the validation. `h` counts events of the whole dataset, so that a row's history is
+/// the validation. A label that the shopper took before gives no row: lists leave the history out,
+/// so nothing could earn it. `h` counts events of the whole dataset, so that a row's history is
 /// `whole.of(row.shopper).first(row.h)`.
 struct Split
 {
