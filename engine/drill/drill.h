@@ -118,5 +118,7 @@ struct Drill
 /// hash is taken of.
 [[nodiscard]] std::string toCanonicalJson(const Drill &drill);
 [[nodiscard]] Result<Drill> fromCanonicalJson(std::string_view json);
+/// Hex SHA-256 of the canonical JSON.
+[[nodiscard]] std::string drillHash(const Drill &drill);
 
 } // namespace engine

@@ -26,6 +26,7 @@ struct RowView
 class Judge
 {
 public:
+    struct State; ///< known to the judge's own files only
     Judge();
     ~Judge();
     Judge(const Judge &);
@@ -41,12 +42,16 @@ public:
     [[nodiscard]] Verdict verdict() const;
     /// Indicators that are outside right now (for the alert and the strip).
     [[nodiscard]] std::vector<std::string> outside() const;
+    /// The newest reading of an indicator in its rule's unit (a latency: the drawn percentile); NaN
+    /// without one.
+    [[nodiscard]] double reading(std::string_view indicator) const;
+    /// Nothing is left to wait for: `length` is over and the hold is finished. Load may stop.
+    [[nodiscard]] bool settled() const;
 
     void fields(Writer &archive);
     void fields(Reader &archive);
 
 private:
-    struct State;
     std::unique_ptr<State> m_state;
 };
 

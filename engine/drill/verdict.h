@@ -67,6 +67,10 @@ struct Verdict
     bool injectConfirmed = false, undoVerified = false;
     std::uint32_t episodes = 0;
     std::uint64_t requests = 0, failed = 0, late = 0; ///< over the judged span
+    std::uint32_t faults = 0;              ///< steps of the drill; 0 = nothing to confirm or undo
+    std::optional<double> confirmSeconds;  ///< from apply to the effect seen, the slowest fault
+    std::uint32_t windows = 0, masked = 0; ///< 1 s readings judged, and those a host stall touched
+    bool hostNoise = false; ///< INCONCLUSIVE because of this host: may be tried again
     template <class A>
     void fields(A &a)
     {
@@ -89,6 +93,11 @@ struct Verdict
         a(requests);
         a(failed);
         a(late);
+        a(faults);
+        a(confirmSeconds);
+        a(windows);
+        a(masked);
+        a(hostNoise);
     }
 };
 
