@@ -1,0 +1,177 @@
+#include "engine/serving/kserve_tensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <optional>
+
+namespace engine {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "raw tensors are little-endian");
+
+constexpr std::int64_t kMostValues = 1 << 20;
+
+tl::unexpected<Error> wrong(std::string_view name, std::string_view what)
+{
+    return fail(ErrorCode::InvalidInput, fmt::format("Input \"{}\" {}", name, what));
+}
+
+/// The product of the shape, or nothing when it is negative or beyond what we take.
+std::optional<std::int64_t> valuesOf(const google::protobuf::RepeatedField<std::int64_t> &shape)
+{
+    std::int64_t count = 1;
+    for (const auto size : shape) {
+        if (size < 0 || size > kMostValues)
+            return std::nullopt;
+        count *= size;
+        if (count > kMostValues)
+            return std::nullopt;
+    }
+    return count;
+}
+
+const google::protobuf::RepeatedField<std::int64_t> &
+contents(const inference::InferTensorContents &from, std::int64_t)
+{
+    return from.int64_contents();
+}
+const google::protobuf::RepeatedField<std::int32_t> &
+contents(const inference::InferTensorContents &from, std::int32_t)
+{
+    return from.int_contents();
+}
+
+template <class T>
+Result<TensorOf<T>> read(const inference::ModelInferRequest &request, std::string_view name,
+                         std::string_view datatype)
+{
+    int index = 0;
+    for (; index < request.inputs_size(); ++index) {
+        if (request.inputs(index).name() == name)
+            break;
+    }
+    if (index == request.inputs_size())
+        return wrong(name, fmt::format("is missing; send it as {}", datatype));
+    const auto &input = request.inputs(index);
+    if (input.datatype() != datatype)
+        return wrong(name, fmt::format("must be {}, not \"{}\"", datatype, input.datatype()));
+    const auto count = valuesOf(input.shape());
+    if (!count)
+        return wrong(name, fmt::format("has the shape [{}]; sizes must not be negative and at most "
+                                       "{} values are taken",
+                                       fmt::join(input.shape(), ", "), kMostValues));
+    TensorOf<T> out;
+    out.shape.assign(input.shape().begin(), input.shape().end());
+    const auto size = static_cast<std::size_t>(*count);
+    if (request.raw_input_contents_size() > 0) {
+        if (input.has_contents() || request.raw_input_contents_size() != request.inputs_size())
+            return wrong(name,
+                         fmt::format("is mixed: {} raw contents for {} inputs; send all "
+                                     "inputs raw or all typed",
+                                     request.raw_input_contents_size(), request.inputs_size()));
+        const auto &raw = request.raw_input_contents(index);
+        if (raw.size() != size * sizeof(T))
+            return wrong(name, fmt::format("has {} raw bytes; its shape needs {}", raw.size(),
+                                           size * sizeof(T)));
+        out.values.resize(size);
+        if (size > 0)
+            std::memcpy(out.values.data(), raw.data(), raw.size());
+        return out;
+    }
+    const auto &typed = contents(input.contents(), T{});
+    if (static_cast<std::size_t>(typed.size()) != size)
+        return wrong(name, fmt::format("has {} values; its shape needs {}", typed.size(), size));
+    out.values.assign(typed.begin(), typed.end());
+    return out;
+}
+
+bool contains(std::span<const std::string_view> names, std::string_view name)
+{
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+inference::ModelInferResponse::InferOutputTensor &addTensor(inference::ModelInferResponse &reply,
+                                                            std::string_view name,
+                                                            std::string_view datatype,
+                                                            std::span<const std::int64_t> shape)
+{
+    auto &output = *reply.add_outputs();
+    output.set_name(std::string(name));
+    output.set_datatype(std::string(datatype));
+    output.mutable_shape()->Add(shape.begin(), shape.end());
+    return output;
+}
+
+} // namespace
+
+Result<TensorOf<std::int64_t>> int64Input(const inference::ModelInferRequest &request,
+                                          std::string_view name)
+{
+    return read<std::int64_t>(request, name, "INT64");
+}
+
+Result<TensorOf<std::int32_t>> int32Input(const inference::ModelInferRequest &request,
+                                          std::string_view name)
+{
+    return read<std::int32_t>(request, name, "INT32");
+}
+
+Result<> checkInputs(const inference::ModelInferRequest &request,
+                     std::span<const std::string_view> known)
+{
+    for (int i = 0; i < request.inputs_size(); ++i) {
+        const auto &name = request.inputs(i).name();
+        if (!contains(known, name))
+            return wrong(name,
+                         fmt::format("is unknown; this model takes {}", fmt::join(known, ", ")));
+        for (int j = 0; j < i; ++j) {
+            if (request.inputs(j).name() == name)
+                return wrong(name, "is there twice");
+        }
+    }
+    return {};
+}
+
+Result<> checkOutputs(const inference::ModelInferRequest &request,
+                      std::span<const std::string_view> known)
+{
+    for (const auto &output : request.outputs()) {
+        if (!contains(known, output.name()))
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("Output \"{}\" is unknown; this model gives {}", output.name(),
+                                    fmt::join(known, ", ")));
+    }
+    return {};
+}
+
+bool wantsOutput(const inference::ModelInferRequest &request, std::string_view name)
+{
+    return request.outputs().empty()
+           || std::any_of(request.outputs().begin(), request.outputs().end(),
+                          [name](const auto &output) { return output.name() == name; });
+}
+
+void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
+               std::span<const std::int64_t> shape, std::span<const std::int64_t> values)
+{
+    auto &output = addTensor(reply, name, "INT64", shape);
+    if (raw)
+        reply.add_raw_output_contents(values.data(), values.size_bytes());
+    else
+        output.mutable_contents()->mutable_int64_contents()->Add(values.begin(), values.end());
+}
+
+void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
+               std::span<const std::int64_t> shape, std::span<const float> values)
+{
+    auto &output = addTensor(reply, name, "FP32", shape);
+    if (raw)
+        reply.add_raw_output_contents(values.data(), values.size_bytes());
+    else
+        output.mutable_contents()->mutable_fp32_contents()->Add(values.begin(), values.end());
+}
+
+} // namespace engine

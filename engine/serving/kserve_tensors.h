@@ -1,0 +1,40 @@
+#pragma once
+// Tensors of KServe v2 requests and replies, typed or raw, read without trusting a single number.
+
+#include "engine/base/error.h"
+
+#include "kserve.pb.h"
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace engine {
+
+/// The values of one input with its shape. Errors name the input and what it must be.
+template <class T>
+struct TensorOf
+{
+    std::vector<std::int64_t> shape;
+    std::vector<T> values; ///< row-major; the product of the shape
+};
+
+[[nodiscard]] Result<TensorOf<std::int64_t>> int64Input(const inference::ModelInferRequest &request,
+                                                        std::string_view name);
+[[nodiscard]] Result<TensorOf<std::int32_t>> int32Input(const inference::ModelInferRequest &request,
+                                                        std::string_view name);
+/// InvalidInput when there are inputs that are not in `known`, or one twice.
+[[nodiscard]] Result<> checkInputs(const inference::ModelInferRequest &request,
+                                   std::span<const std::string_view> known);
+/// No outputs asked for means all; InvalidInput when one is asked for that is not in `known`.
+[[nodiscard]] Result<> checkOutputs(const inference::ModelInferRequest &request,
+                                    std::span<const std::string_view> known);
+[[nodiscard]] bool wantsOutput(const inference::ModelInferRequest &request, std::string_view name);
+
+/// A caller that sent raw bytes gets raw bytes back.
+void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
+               std::span<const std::int64_t> shape, std::span<const std::int64_t> values);
+void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
+               std::span<const std::int64_t> shape, std::span<const float> values);
+
+} // namespace engine

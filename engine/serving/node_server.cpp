@@ -1,0 +1,96 @@
+#include "engine/serving/node_server.h"
+
+#include <fmt/format.h>
+#include <grpc/support/time.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <mutex>
+
+namespace engine {
+
+Result<std::unique_ptr<NodeServer>> NodeServer::start(grpc::Service &service)
+{
+    // Both are switches of the whole process and must be set before the first server.
+    static std::once_flag once;
+    std::call_once(once, [] {
+        grpc::EnableDefaultHealthCheckService(true);
+        grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    });
+    std::unique_ptr<NodeServer> out(new NodeServer);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &out->m_port);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 5000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
+    builder.RegisterService(&service);
+    out->m_server = builder.BuildAndStart();
+    if (!out->m_server || out->m_port == 0)
+        return fail(ErrorCode::Io,
+                    "No server could be started on 127.0.0.1; are the ports or files used up?");
+    return out;
+}
+
+NodeServer::~NodeServer()
+{
+    if (!m_server)
+        return;
+    m_server->Shutdown(gpr_now(GPR_CLOCK_MONOTONIC));
+    m_server->Wait();
+}
+
+std::string NodeServer::address() const
+{
+    return fmt::format("127.0.0.1:{}", m_port);
+}
+
+void NodeServer::setServing(const std::string &name, bool serving)
+{
+    m_server->GetHealthCheckService()->SetServingStatus(name, serving);
+}
+
+void NodeServer::drain(const Clock &clock, Micros notice, Micros finish)
+{
+    m_server->GetHealthCheckService()->SetServingStatus(false);
+    clock.waitUntil(clock.now() + notice, {});
+    m_server->Shutdown(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                    gpr_time_from_micros(finish.count(), GPR_TIMESPAN)));
+    m_server->Wait();
+}
+
+grpc::Status statusOf(const Error &error)
+{
+    const auto code = [&error] {
+        switch (error.code) {
+        case ErrorCode::InvalidInput:
+        case ErrorCode::Usage:
+            return grpc::StatusCode::INVALID_ARGUMENT;
+        case ErrorCode::NotFound:
+            return grpc::StatusCode::NOT_FOUND;
+        case ErrorCode::Busy:
+            return grpc::StatusCode::RESOURCE_EXHAUSTED;
+        case ErrorCode::Timeout:
+            return grpc::StatusCode::DEADLINE_EXCEEDED;
+        case ErrorCode::Untrusted:
+            return grpc::StatusCode::FAILED_PRECONDITION;
+        case ErrorCode::Unavailable:
+        case ErrorCode::Io:
+            return grpc::StatusCode::UNAVAILABLE;
+        default:
+            return grpc::StatusCode::INTERNAL;
+        }
+    }();
+    return {code, error.text()};
+}
+
+std::optional<MonoTime> deadlineOf(gpr_timespec deadline)
+{
+    if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0)
+        return std::nullopt;
+    const auto mono = gpr_convert_clock_type(deadline, GPR_CLOCK_MONOTONIC);
+    return MonoTime{mono.tv_sec * 1'000'000 + mono.tv_nsec / 1000};
+}
+
+} // namespace engine
