@@ -1,0 +1,63 @@
+// drillroom-node: one program for every process of a shop that needs no LibTorch.
+
+#include "app/node/run_store.h"
+#include "engine/serving/node_config.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+
+namespace {
+
+struct Role
+{
+    const char *name, *help;
+    std::function<int(const engine::NodeConfig &)> run;
+};
+
+int runRole(const Role &role, const std::string &file)
+{
+    const auto config = engine::readNodeConfig(file);
+    if (!config) {
+        std::fprintf(stderr, "drillroom-node: %s\n", config.error().text().c_str());
+        return engine::exitCode(config.error().code);
+    }
+    if (config->role != role.name) {
+        std::fprintf(stderr, "drillroom-node: %s: the config is for the role \"%s\", not \"%s\"\n",
+                     file.c_str(), config->role.c_str(), role.name);
+        return engine::exitCode(engine::ErrorCode::InvalidInput);
+    }
+    return role.run(*config);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    // Every role gets here with one thread and without gRPC: the agent forks its launcher first.
+    const Role roles[] = {
+        {"store", "Keep shopper events and acknowledge them when they are durable", app::runStore},
+    };
+
+    CLI::App program("A process of a Drillroom shop. The agent starts these; by hand they are of "
+                     "use for tests only.",
+                     "drillroom-node");
+    program.set_version_flag("--version", "drillroom-node " DRILLROOM_VERSION);
+    program.require_subcommand(1);
+    std::string file;
+    const Role *chosen = nullptr;
+    for (const auto &role : roles) {
+        auto *command = program.add_subcommand(role.name, role.help);
+        command->add_option("--config", file, "JSON file with target, role, shop and options")
+            ->required()
+            ->type_name("FILE");
+        command->callback([&chosen, &role] { chosen = &role; });
+    }
+    try {
+        program.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        return program.exit(error) == 0 ? 0 : engine::exitCode(engine::ErrorCode::Usage);
+    }
+    return runRole(*chosen, file);
+}
