@@ -1,7 +1,9 @@
 // drillroom-node: one program for every process of a shop that needs no LibTorch.
 
 #include "app/node/run_store.h"
+#include "engine/serving/gateway_node.h"
 #include "engine/serving/node_config.h"
+#include "engine/serving/traffic_node.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -37,7 +39,11 @@ int main(int argc, char **argv)
 {
     // Every role gets here with one thread and without gRPC: the agent forks its launcher first.
     const Role roles[] = {
+        {"gateway", "Answer shoppers from the replicas, and from fallbacks when they fail",
+         engine::runGateway},
         {"store", "Keep shopper events and acknowledge them when they are durable", app::runStore},
+        {"traffic", "Send the trace's requests in an open loop and score the answers",
+         engine::runTraffic},
     };
 
     CLI::App program("A process of a Drillroom shop. The agent starts these; by hand they are of "
