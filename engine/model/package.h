@@ -40,6 +40,7 @@ struct Package
     std::string digest; ///< SHA-256 of manifest.json, hex: the name of this exact model
     Bytes weights;      ///< the verified buffer of weights.safetensors
     std::vector<TensorEntry> tensors;
+    std::vector<std::string> skippedChecks; ///< with PackagePolicy::unsafe: what would have refused
     [[nodiscard]] const TensorEntry *find(std::string_view name) const;
 };
 
@@ -60,7 +61,7 @@ struct TensorSource
 /// What a reader insists on. Empty strings and 0 are not checked.
 struct PackagePolicy
 {
-    SigningKey::Public trusted{}; ///< the key that must have signed
+    SigningKey::Public trusted{}; ///< the key that must have signed; all zero trusts nobody
     std::string featureSchema;
     int versionFloor = 0;
     bool unsafe = false; ///< --unsafe on synthetic shops only: checks are skipped, and said so

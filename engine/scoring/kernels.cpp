@@ -1,0 +1,201 @@
+#include "engine/scoring/kernels.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+// The same body is compiled twice, for AVX2 and for every x86-64; which one runs is asked once.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define DRILLROOM_WIDE __attribute__((target("avx2")))
+#define DRILLROOM_HAS_WIDE 1
+#else
+#define DRILLROOM_WIDE
+#define DRILLROOM_HAS_WIDE 0
+#endif
+#define DRILLROOM_INLINE __attribute__((always_inline)) inline
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kWidth = ItemPanels::kWidth;
+/// Panels that stay in the second-level cache while all shoppers of a batch pass over them.
+constexpr std::size_t kTileFloats = 48 * 1024;
+
+bool hasWide()
+{
+#if DRILLROOM_HAS_WIDE
+    static const bool has = __builtin_cpu_supports("avx2") != 0;
+    return has;
+#else
+    return false;
+#endif
+}
+
+struct Tile
+{
+    const float *panels;
+    std::size_t count, factors;
+    const float *shoppers; ///< [H, factors]
+    float *out;
+    std::size_t stride;
+};
+
+template <int H>
+DRILLROOM_INLINE void tileBody(const Tile &tile)
+{
+    for (std::size_t p = 0; p < tile.count; ++p) {
+        const float *panel = tile.panels + p * tile.factors * kWidth;
+        float sums[H][kWidth] = {};
+        for (std::size_t k = 0; k < tile.factors; ++k) {
+            for (int h = 0; h < H; ++h) {
+                const float weight = tile.shoppers[static_cast<std::size_t>(h) * tile.factors + k];
+                for (std::size_t j = 0; j < kWidth; ++j)
+                    sums[h][j] += weight * panel[k * kWidth + j];
+            }
+        }
+        for (int h = 0; h < H; ++h)
+            std::memcpy(tile.out + static_cast<std::size_t>(h) * tile.stride + p * kWidth, sums[h],
+                        sizeof(sums[h]));
+    }
+}
+
+template <int H>
+void tilePlain(const Tile &tile)
+{
+    tileBody<H>(tile);
+}
+template <int H>
+DRILLROOM_WIDE void tileWide(const Tile &tile)
+{
+    tileBody<H>(tile);
+}
+
+template <int H>
+void tileProduct(const Tile &tile)
+{
+    hasWide() ? tileWide<H>(tile) : tilePlain<H>(tile);
+}
+
+/// Upper triangle, row-major: a += v v^T per row, then a = U^T U, then two triangular solves.
+DRILLROOM_INLINE bool foldInBody(const float *rows, std::size_t count, std::size_t d, double *a,
+                                 double *v, double *x)
+{
+    std::fill(x, x + d, 0.0);
+    for (std::size_t r = 0; r < count; ++r) {
+        for (std::size_t i = 0; i < d; ++i)
+            v[i] = static_cast<double>(rows[r * d + i]);
+        for (std::size_t i = 0; i < d; ++i) {
+            const double weight = v[i];
+            double *row = a + i * d;
+            for (std::size_t j = i; j < d; ++j)
+                row[j] += weight * v[j];
+            x[i] += weight;
+        }
+    }
+    for (std::size_t k = 0; k < d; ++k) {
+        double *pivot = a + k * d;
+        if (!(pivot[k] > 0.0))
+            return false;
+        const double scale = 1.0 / std::sqrt(pivot[k]);
+        for (std::size_t j = k; j < d; ++j)
+            pivot[j] *= scale;
+        for (std::size_t i = k + 1; i < d; ++i) {
+            const double weight = pivot[i];
+            double *row = a + i * d;
+            for (std::size_t j = i; j < d; ++j)
+                row[j] -= weight * pivot[j];
+        }
+    }
+    for (std::size_t k = 0; k < d; ++k) {
+        const double *pivot = a + k * d;
+        x[k] /= pivot[k];
+        for (std::size_t j = k + 1; j < d; ++j)
+            x[j] -= x[k] * pivot[j];
+    }
+    for (std::size_t k = d; k-- > 0;) {
+        const double *pivot = a + k * d;
+        double sum = x[k];
+        for (std::size_t j = k + 1; j < d; ++j)
+            sum -= pivot[j] * x[j];
+        x[k] = sum / pivot[k];
+    }
+    return true;
+}
+
+bool foldInPlain(const float *rows, std::size_t count, std::size_t d, double *a, double *v,
+                 double *x)
+{
+    return foldInBody(rows, count, d, a, v, x);
+}
+DRILLROOM_WIDE bool foldInWide(const float *rows, std::size_t count, std::size_t d, double *a,
+                               double *v, double *x)
+{
+    return foldInBody(rows, count, d, a, v, x);
+}
+
+} // namespace
+
+ItemPanels::ItemPanels(std::span<const float> rows, std::size_t items, std::size_t factors)
+    : m_items(items), m_factors(factors), m_panels((items + kWidth - 1) / kWidth),
+      m_data(m_panels * kWidth * factors, 0.0f)
+{
+    assert(rows.size() == items * factors);
+    for (std::size_t i = 0; i < items; ++i) {
+        for (std::size_t k = 0; k < factors; ++k)
+            m_data[((i / kWidth) * factors + k) * kWidth + i % kWidth] = rows[i * factors + k];
+    }
+}
+
+void ItemPanels::row(std::size_t item, std::span<float> out) const
+{
+    for (std::size_t k = 0; k < m_factors; ++k)
+        out[k] = m_data[((item / kWidth) * m_factors + k) * kWidth + item % kWidth];
+}
+
+void ItemPanels::product(std::span<const float> shoppers, std::span<float> out) const
+{
+    const std::size_t count = m_factors == 0 ? 0 : shoppers.size() / m_factors;
+    assert(out.size() >= count * stride());
+    const std::size_t perTile =
+        std::max<std::size_t>(1, kTileFloats / (kWidth * std::max<std::size_t>(1, m_factors)));
+    for (std::size_t panel = 0; panel < m_panels; panel += perTile) {
+        Tile tile{m_data.data() + panel * m_factors * kWidth,
+                  std::min(perTile, m_panels - panel),
+                  m_factors,
+                  shoppers.data(),
+                  out.data() + panel * kWidth,
+                  stride()};
+        std::size_t s = 0;
+        for (; s + 4 <= count; s += 4) {
+            tileProduct<4>(tile);
+            tile.shoppers += 4 * m_factors;
+            tile.out += 4 * stride();
+        }
+        for (; s < count; ++s) {
+            tileProduct<1>(tile);
+            tile.shoppers += m_factors;
+            tile.out += stride();
+        }
+    }
+}
+
+bool foldIn(std::span<const float> rows, std::size_t factors, std::span<const double> gram,
+            double ridge, std::span<float> out, std::vector<double> &work)
+{
+    const std::size_t d = factors;
+    assert(gram.size() == d * d && out.size() == d);
+    work.resize(d * d + 2 * d);
+    double *a = work.data(), *v = a + d * d, *x = v + d;
+    std::copy(gram.begin(), gram.end(), a);
+    for (std::size_t i = 0; i < d; ++i)
+        a[i * d + i] += ridge;
+    const auto count = d == 0 ? 0 : rows.size() / d;
+    const bool ok = hasWide() ? foldInWide(rows.data(), count, d, a, v, x)
+                              : foldInPlain(rows.data(), count, d, a, v, x);
+    for (std::size_t i = 0; i < d && ok; ++i)
+        out[i] = static_cast<float>(x[i]);
+    return ok;
+}
+
+} // namespace engine

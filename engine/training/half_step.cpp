@@ -1,0 +1,90 @@
+#include "engine/training/half_step.h"
+
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/cholesky_solve.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/linalg_cholesky.h>
+#include <ATen/ops/mm.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace engine {
+namespace {
+
+/// Floats of gathered factors and of normal matrices per block: 16 MB each.
+constexpr std::size_t kBlockFloats = std::size_t{4} << 20;
+
+} // namespace
+
+HalfStep::HalfStep(const SparseRows &rows, int factors) : m_rows(rows), m_factors(factors)
+{
+    std::vector<std::size_t> order(rows.rows());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return rows.of(a).size() > rows.of(b).size();
+    });
+    const auto d = static_cast<std::size_t>(factors);
+    const std::size_t mostMatrices = std::max<std::size_t>(1, kBlockFloats / (d * d));
+    for (const auto row : order) {
+        const auto length = rows.of(row).size();
+        if (length == 0)
+            break;
+        const bool fits =
+            !m_blocks.empty() && m_blocks.back().rows.size() < mostMatrices
+            && (m_blocks.back().rows.size() + 1) * m_blocks.back().longest * d <= kBlockFloats;
+        if (!fits)
+            m_blocks.push_back({{}, length});
+        m_blocks.back().rows.push_back(row);
+    }
+}
+
+bool HalfStep::solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &out,
+                     std::stop_token stop) const
+{
+    // The padding row of `fixed` is zero and adds nothing.
+    const auto gram = at::mm(fixed.t(), fixed).mul_(ridge.alpha0);
+    out.zero_();
+    for (const auto &block : m_blocks) {
+        if (stop.stop_requested())
+            return false;
+        solveBlock(block, fixed, gram, ridge, out);
+    }
+    return true;
+}
+
+void HalfStep::solveBlock(const Block &block, const at::Tensor &fixed, const at::Tensor &gram,
+                          const Ridge &ridge, at::Tensor &out) const
+{
+    const auto count = static_cast<std::int64_t>(block.rows.size());
+    const auto longest = static_cast<std::int64_t>(block.longest);
+    const auto padding = static_cast<std::int64_t>(m_rows.columns);
+    std::vector<std::int64_t> columns(block.rows.size() * block.longest, padding);
+    std::vector<std::int64_t> targets;
+    std::vector<float> ridges;
+    for (std::size_t r = 0; r < block.rows.size(); ++r) {
+        const auto row = m_rows.of(block.rows[r]);
+        std::copy(row.begin(), row.end(),
+                  columns.begin() + static_cast<std::ptrdiff_t>(r * block.longest));
+        targets.push_back(static_cast<std::int64_t>(block.rows[r]));
+        ridges.push_back(
+            static_cast<float>(ridge.lambda
+                               * std::pow(static_cast<double>(row.size())
+                                              + ridge.alpha0 * static_cast<double>(m_rows.columns),
+                                          ridge.nu)));
+    }
+    const auto gathered =
+        at::index_select(fixed, 0, at::from_blob(columns.data(), {count * longest}, at::kLong))
+            .view({count, longest, m_factors});
+    auto normal =
+        at::baddbmm(gram.expand({count, m_factors, m_factors}), gathered.transpose(1, 2), gathered);
+    normal.diagonal(0, 1, 2).add_(at::from_blob(ridges.data(), {count, 1}, at::kFloat));
+    const auto right = gathered.sum(1).unsqueeze(2);
+    const auto solution = at::cholesky_solve(right, at::linalg_cholesky(normal)).squeeze(2);
+    out.index_copy_(0, at::from_blob(targets.data(), {count}, at::kLong), solution);
+}
+
+} // namespace engine
