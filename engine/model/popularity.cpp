@@ -1,32 +1,13 @@
 #include "engine/model/popularity.h"
 
-#include <algorithm>
-#include <numeric>
-
 namespace engine {
 
 std::vector<std::int64_t> popularityCounts(const Dataset &data)
 {
     std::vector<std::int64_t> counts(data.items, 0);
-    constexpr std::size_t kNobody = SIZE_MAX;
-    std::vector<std::size_t> lastShopper(data.items, kNobody);
-    for (std::size_t shopper = 0; shopper < data.shoppers(); ++shopper) {
-        for (const auto item : data.of(shopper)) {
-            if (lastShopper[item] != shopper)
-                ++counts[item];
-            lastShopper[item] = shopper;
-        }
-    }
+    for (const auto item : data.events)
+        ++counts[item];
     return counts;
-}
-
-std::vector<std::uint32_t> popularityOrder(std::span<const std::int64_t> counts)
-{
-    std::vector<std::uint32_t> order(counts.size());
-    std::iota(order.begin(), order.end(), 0u);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return counts[a] > counts[b]; });
-    return order;
 }
 
 std::string featureSchema(std::span<const std::string> itemIds)

@@ -7,12 +7,8 @@
 
 namespace engine {
 
-/// Shoppers per item; a shopper's repeats count once, so that one bulk buyer does not rule the
-/// list.
+/// Events per item, the same count that popularityOrder (engine/data/split.h) sorts by.
 [[nodiscard]] std::vector<std::int64_t> popularityCounts(const Dataset &data);
-
-/// All item numbers, most popular first, ties by lower number.
-[[nodiscard]] std::vector<std::uint32_t> popularityOrder(std::span<const std::int64_t> counts);
 
 /// SHA-256 over the item ids in their order, hex: two catalogues with the same number for the same
 /// item have the same schema.

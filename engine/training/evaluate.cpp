@@ -52,6 +52,22 @@ void addMetrics(std::vector<std::size_t> ranks, std::map<std::string, Mean> &mea
 
 } // namespace
 
+Dataset testPart(const Dataset &whole, const Split &split)
+{
+    std::vector<std::vector<std::uint32_t>> labels(whole.shoppers());
+    for (const auto &row : split.test)
+        labels[row.shopper].push_back(row.label);
+    Dataset test;
+    test.items = whole.items;
+    test.synthetic = whole.synthetic;
+    test.offsets = {0};
+    for (const auto &part : labels) {
+        test.events.insert(test.events.end(), part.begin(), part.end());
+        test.offsets.push_back(test.events.size());
+    }
+    return test;
+}
+
 Result<Evaluation> evaluate(const FullScorer &model, const Dataset &history, const Dataset &test,
                             const Clock &clock, const std::function<void(std::size_t)> &onShoppers,
                             std::stop_token stop)

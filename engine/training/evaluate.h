@@ -4,7 +4,7 @@
 // below 1 GB.
 
 #include "engine/base/clock.h"
-#include "engine/data/dataset.h"
+#include "engine/data/split.h"
 #include "engine/scoring/full_scorer.h"
 
 #include <functional>
@@ -20,6 +20,9 @@ struct Evaluation
     std::size_t users = 0;                        ///< shoppers with at least one test item
     double seconds = 0;
 };
+
+/// The test rows of a split as one list of items per shopper, for `evaluate`.
+[[nodiscard]] Dataset testPart(const Dataset &whole, const Split &split);
 
 /// `history` and `test` have the same shoppers in the same order; test items that the history
 /// already holds are left out of the relevant ones.

@@ -2,6 +2,7 @@
 
 #include "engine/base/digest.h"
 #include "engine/base/files.h"
+#include "engine/data/split.h"
 #include "engine/model/manifest_json.h"
 #include "engine/model/package.h"
 #include "engine/model/popularity.h"
@@ -43,7 +44,7 @@ private Q_SLOTS:
     void signedButBrokenManifestsAreRefused();
     void unsafeSaysWhatItSkipped();
     void aPackageIsNeverOverwritten();
-    void popularityCountsShoppersOnce();
+    void popularityCountsEvents();
     void schemaDependsOnIdsAndOrder();
     void registryPromotesAndRollsBack();
     void registryFloorOnlyRises();
@@ -104,7 +105,9 @@ Bytes withHeader(std::uint64_t claimed, const std::string &header, std::size_t d
 
 Bytes withHeader(const std::string &header, std::size_t dataBytes)
 {
-    return withHeader(header.size(), header, dataBytes);
+    auto padded = header;
+    padded.resize((header.size() + 7) / 8 * 8, ' ');
+    return withHeader(padded.size(), padded, dataBytes);
 }
 
 } // namespace
@@ -168,15 +171,14 @@ void TestPackage::everyFlippedByteIsRefused()
         const auto file = packageFolder() / name;
         const auto good = slurp(file);
         for (std::size_t i = 0; i < good.size(); ++i) {
-            for (const std::uint8_t mask : {0x01, 0x80}) {
+            for (const std::uint8_t mask : {std::uint8_t{0x01}, std::uint8_t{0x80}}) {
                 auto bad = good;
                 bad[i] = static_cast<std::uint8_t>(bad[i] ^ mask);
                 overwrite(file, bad);
                 const auto package = readPackage(packageFolder(), policy());
-                QVERIFY2(!package,
-                         qPrintable(QStringLiteral("%1 byte %2 accepted")
-                                        .arg(QString::fromLatin1(name))
-                                        .arg(i)));
+                QVERIFY2(!package, qPrintable(QStringLiteral("%1 byte %2 accepted")
+                                                  .arg(QString::fromLatin1(name))
+                                                  .arg(i)));
                 QCOMPARE(package.error().code, ErrorCode::Untrusted);
                 QVERIFY(package.error().place.find("manifest.sig") != std::string::npos
                         || package.error().place.find(name) != std::string::npos);
@@ -263,8 +265,8 @@ void TestPackage::swappedFileIsRefused()
         {kRows, kFactors},
         {reinterpret_cast<const std::uint8_t *>(items.data()), items.size() * 4}};
     QVERIFY(writePackage(m_root / "other", sampleManifest(), {&tensor, 1}, *m_key));
-    fs::copy_file(m_root / "other" / "weights.safetensors",
-                  packageFolder() / "weights.safetensors", fs::copy_options::overwrite_existing);
+    fs::copy_file(m_root / "other" / "weights.safetensors", packageFolder() / "weights.safetensors",
+                  fs::copy_options::overwrite_existing);
     const auto package = readPackage(packageFolder(), policy());
     QVERIFY(!package);
     QCOMPARE(package.error().code, ErrorCode::Untrusted);
@@ -369,8 +371,8 @@ void TestPackage::signedButBrokenWeightsAreRefused_data()
     row("shape and size differ", withHeader(one("F32", "[3]", "[0,4]"), 4), "not its shape");
     row("negative shape", withHeader(one("F32", "[-1]", "[0,4]"), 4), "whole numbers");
     row("fraction", withHeader(one("F32", "[1.5]", "[0,4]"), 4), "whole numbers");
-    row("shape overflows",
-        withHeader(one("F32", "[4294967296,4294967296,4294967296]", "[0,4]"), 4), "not its shape");
+    row("shape overflows", withHeader(one("F32", "[4294967296,4294967296,4294967296]", "[0,4]"), 4),
+        "not its shape");
     row("offsets swapped", withHeader(one("F32", "[1]", "[4,0]"), 4), "lies at bytes");
     row("offsets beyond the end", withHeader(one("F32", "[2]", "[0,8]"), 4), "lies at bytes");
     row("extra member",
@@ -378,7 +380,10 @@ void TestPackage::signedButBrokenWeightsAreRefused_data()
         "exactly");
     const std::string zip("PK\x03\x04\x00\x00\x08\x08\x00\x00", 10);
     row("TorchScript", Bytes(zip.begin(), zip.end()), "zip archive");
-    const std::string pickle("\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", 15);
+    const std::string pickle("\x80\x02\x8a\x0a"
+                             "l\xfc\x9c"
+                             "F\xf9 j\xa8P\x19.",
+                             15);
     row("pickle", Bytes(pickle.begin(), pickle.end()), "pickle");
 }
 
@@ -458,14 +463,14 @@ void TestPackage::aPackageIsNeverOverwritten()
     QCOMPARE(std::distance(fs::directory_iterator(m_root), fs::directory_iterator()), 2);
 }
 
-void TestPackage::popularityCountsShoppersOnce()
+void TestPackage::popularityCountsEvents()
 {
     Dataset data;
     data.items = 4;
     data.offsets = {0, 3, 5, 6};
     data.events = {2, 2, 2, 1, 2, 1};
-    QCOMPARE(popularityCounts(data), (std::vector<std::int64_t>{0, 2, 2, 0}));
-    QCOMPARE(popularityOrder(popularityCounts(data)), (std::vector<std::uint32_t>{1, 2, 0, 3}));
+    QCOMPARE(popularityCounts(data), (std::vector<std::int64_t>{0, 2, 4, 0}));
+    QCOMPARE(popularityOrder(data), (std::vector<std::uint32_t>{2, 1, 0, 3}));
 }
 
 void TestPackage::schemaDependsOnIdsAndOrder()
