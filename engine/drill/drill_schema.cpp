@@ -555,7 +555,7 @@ private:
             step.whenFor = timed->forTime;
             checkSeries(step.whenSeries, fields.place("when"));
         } else if (const auto space = when.rfind(' '); space != std::string::npos) {
-            step.whenTarget = trimmed(when.substr(0, space));
+            step.whenTarget = stripped(when.substr(0, space));
             step.whenState = when.substr(space + 1);
         }
         if (step.whenSeries.empty() && step.whenState != "down" && step.whenState != "frozen")
@@ -566,7 +566,7 @@ private:
         const auto space = act.find(' ');
         step.verb = act.substr(0, space);
         if (space != std::string::npos)
-            step.target = trimmed(act.substr(space + 1));
+            step.target = stripped(act.substr(space + 1));
         if (step.verb != "restart" || step.target.empty())
             fields.problem(fields.place("do"), fmt::format("`do: {}` must be `restart TARGET`, as "
                                                            "in `do: restart replica/2`",

@@ -16,20 +16,20 @@ bool isNumberChar(char c)
 /// A number, then the rest of the text without the space between.
 std::optional<double> leading(std::string_view text, std::string_view &rest)
 {
-    text = trimmed(text);
+    text = stripped(text);
     std::size_t end = 0;
     while (end < text.size() && isNumberChar(text[end])
            && !((text[end] == 'e' || text[end] == 'E') && end + 1 < text.size()
                 && std::isalpha(static_cast<unsigned char>(text[end + 1]))))
         ++end;
     const auto value = parseNumber(text.substr(0, end));
-    rest = trimmed(text.substr(end));
+    rest = stripped(text.substr(end));
     return value;
 }
 
 } // namespace
 
-std::string_view trimmed(std::string_view text)
+std::string_view stripped(std::string_view text)
 {
     const auto first = text.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos)
@@ -39,7 +39,7 @@ std::string_view trimmed(std::string_view text)
 
 std::optional<double> parseNumber(std::string_view text)
 {
-    text = trimmed(text);
+    text = stripped(text);
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
@@ -81,7 +81,7 @@ std::optional<double> parseRate(std::string_view text)
 
 std::optional<Rule> parseRule(std::string_view text)
 {
-    text = trimmed(text);
+    text = stripped(text);
     Rule rule;
     const auto starts = [&](std::string_view sign, Compare compare) {
         if (!text.starts_with(sign))
@@ -102,7 +102,7 @@ std::optional<Rule> parseRule(std::string_view text)
     constexpr std::string_view kBaseline = "of baseline";
     if (rest.ends_with(kBaseline)) {
         rule.ofBaseline = true;
-        rest = trimmed(rest.substr(0, rest.size() - kBaseline.size()));
+        rest = stripped(rest.substr(0, rest.size() - kBaseline.size()));
     }
     if (rest.empty()) {
         rule.unit = Unit::None;
@@ -128,13 +128,13 @@ std::optional<Rule> parseRule(std::string_view text)
 
 std::optional<TimedRule> parseTimedRule(std::string_view text)
 {
-    text = trimmed(text);
+    text = stripped(text);
     const auto sign = text.find_first_of("<>=");
     const auto held = text.rfind(" for ");
     if (sign == std::string_view::npos || held == std::string_view::npos || held < sign)
         return std::nullopt;
     TimedRule result;
-    result.series = trimmed(text.substr(0, sign));
+    result.series = stripped(text.substr(0, sign));
     const auto rule = parseRule(text.substr(sign, held - sign));
     const auto time = parseTime(text.substr(held + 5));
     if (!rule || !time || result.series.empty()

@@ -7,7 +7,7 @@
 
 namespace engine {
 
-[[nodiscard]] std::string_view trimmed(std::string_view text);
+[[nodiscard]] std::string_view stripped(std::string_view text);
 /// The whole text as a plain decimal number, in any locale.
 [[nodiscard]] std::optional<double> parseNumber(std::string_view text);
 /// "250ms", "10 s", "1.5 min".
