@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace engine {
@@ -18,6 +19,17 @@ constexpr int kFormat = 1;
 std::filesystem::path expectedFile(const std::filesystem::path &folder, const std::string &digest)
 {
     return folder / ("expected-" + digest.substr(0, 16) + ".bin");
+}
+
+/// nlohmann would turn -1 or 1e99 into some number; here only what fits is taken.
+template <class T>
+void number(const nlohmann::json &json, const char *key, T &value)
+{
+    const auto &field = json.at(key);
+    if (!field.is_number_unsigned() || field.get<std::uint64_t>() > std::numeric_limits<T>::max())
+        throw nlohmann::json::type_error::create(302, std::string(key) + " is out of range",
+                                                 &field);
+    field.get_to(value);
 }
 
 template <class T>
@@ -67,14 +79,20 @@ Result<ShopInfo> readShopInfo(const std::filesystem::path &folder)
         json.at("application").get_to(info.application);
         json.at("source").get_to(info.source);
         json.at("synthetic").get_to(info.synthetic);
-        json.at("seed").get_to(info.seed);
-        json.at("items").get_to(info.items);
-        json.at("shoppers").get_to(info.shoppers);
-        json.at("events").get_to(info.events);
-        json.at("traceRows").get_to(info.traceRows);
-        json.at("linesRead").get_to(info.linesRead);
+        number(json, "seed", info.seed);
+        number(json, "items", info.items);
+        number(json, "shoppers", info.shoppers);
+        number(json, "events", info.events);
+        number(json, "traceRows", info.traceRows);
+        number(json, "linesRead", info.linesRead);
         json.at("dropped").get_to(info.dropped);
         json.at("metrics").get_to(info.metrics);
+        // The name becomes part of paths.
+        if (info.name.empty() || info.name.front() == '.'
+            || info.name.find('/') != std::string::npos)
+            return fail(ErrorCode::InvalidInput,
+                        "\"" + info.name + "\" is no name for a shop; create it again",
+                        file.string());
         return info;
     } catch (const nlohmann::json::parse_error &error) {
         return fail(ErrorCode::InvalidInput,
@@ -97,6 +115,8 @@ Result<> writeDataset(const std::filesystem::path &file, const Dataset &data)
     out.u64(data.events.size());
     out.u64(data.linesRead);
     out.u64(data.dropped.size());
+    if (data.offsets.empty())
+        out.u64(0);
     out.all(std::span<const std::uint64_t>(data.offsets));
     out.all(std::span<const std::uint32_t>(data.events));
     for (const auto &[reason, lines] : data.dropped) {
