@@ -73,7 +73,7 @@ struct RunState
     std::map<std::string, ProcessChanged> processes; ///< by target
     std::map<std::uint32_t, FaultView> faults;       ///< by fault id
     std::vector<ResponseView> responses; ///< in order; at most 500 kept, then the count goes on
-    std::vector<AlertView> alerts; ///< at most 500 kept, as all lists here
+    std::vector<AlertView> alerts;       ///< at most 500 kept, as all lists here
     std::vector<NoteView> acts;
     std::map<std::string, LinkChanged> links;
     std::map<std::string, float> row; ///< newest row by series; NaN = gap
