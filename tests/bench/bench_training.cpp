@@ -19,6 +19,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fmt/format.h>
 #include <optional>
@@ -206,11 +207,13 @@ int main(int argc, char **argv)
                subject.whole.shoppers(), subject.whole.items, subject.train.events.size(),
                subject.shop ? " (synthetic)" : "");
     const auto chosen = options(arguments, subject.train);
+    const auto cpuStart = std::clock();
     const auto model = orExit(trainIals(subject.train, chosen, systemClock()));
-    fmt::print("iALS d={} alpha0={} lambda={} nu={}, {} epochs kept, validation {:.4f}: {:.2f} s, "
-               "{:.3f} s per epoch (median of {})\n",
+    const double cpu = static_cast<double>(std::clock() - cpuStart) / CLOCKS_PER_SEC;
+    fmt::print("iALS d={} alpha0={} lambda={} nu={}, {} epochs kept, validation {:.4f}: {:.2f} s "
+               "({:.2f} s of CPU), {:.3f} s per epoch (median of {})\n",
                model.factors, chosen.alpha0, chosen.lambda, chosen.nu, model.options.epochs,
-               model.validation, model.seconds, median(model.epochSeconds),
+               model.validation, model.seconds, cpu, median(model.epochSeconds),
                model.epochSeconds.size());
     std::string folder = (fs::temp_directory_path() / "bench_training.XXXXXX").string();
     if (::mkdtemp(folder.data()) == nullptr)
