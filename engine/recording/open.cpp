@@ -98,16 +98,16 @@ Result<TimelineSnapshot> readSeries(const std::filesystem::path &path, const Clo
     return snapshot;
 }
 
-std::vector<RecordingSummary> listRecordings(const std::filesystem::path &folder,
+std::vector<ListedRecording> listRecordings(const std::filesystem::path &folder,
                                              const Clock &clock)
 {
-    std::vector<RecordingSummary> list;
+    std::vector<ListedRecording> list;
     std::error_code error;
     for (auto it = std::filesystem::directory_iterator(folder, error);
          !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
         if (it->path().extension() != ".drl")
             continue;
-        RecordingSummary summary;
+        ListedRecording summary;
         summary.path = it->path();
         summary.title = it->path().stem().string();
         summary.bytes = it->file_size(error);

@@ -38,7 +38,7 @@ struct FoldedRun
                                                   std::int64_t to, int bins,
                                                   const std::vector<std::string> &series);
 
-struct RecordingSummary
+struct ListedRecording
 {
     std::filesystem::path path;
     std::string title, shop, run;
@@ -51,7 +51,7 @@ struct RecordingSummary
 };
 
 /// All .drl files of a folder, newest first by name. Cheap: unclosed files are not opened.
-[[nodiscard]] std::vector<RecordingSummary> listRecordings(const std::filesystem::path &folder,
+[[nodiscard]] std::vector<ListedRecording> listRecordings(const std::filesystem::path &folder,
                                                            const Clock &clock);
 
 } // namespace engine

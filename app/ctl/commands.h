@@ -1,0 +1,24 @@
+#pragma once
+// The groups of drillctl's commands. Each adds its subcommands to the application and sets `exit`
+// when one has run.
+
+#include "engine/base/paths.h"
+
+#include <CLI/CLI.hpp>
+
+namespace ctl {
+
+/// Shared by all commands of one invocation; lives in main.
+struct Context
+{
+    engine::Paths paths;
+    int exit = 0;
+};
+
+void addShopCommands(CLI::App &app, Context &context);
+void addDrillCommands(CLI::App &app, Context &context);
+void addRecordingCommands(CLI::App &app, Context &context);
+void addModelCommands(CLI::App &app, Context &context);
+void addSystemCommands(CLI::App &app, Context &context);
+
+} // namespace ctl

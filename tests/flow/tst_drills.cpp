@@ -1,0 +1,112 @@
+// Every shipped drill on a real shop, headless, as an operator would run it: it passes, the file
+// says the same as the run did, and nothing is left behind; with the key response switched off it
+// fails. Argument-free: the short forms (25 s). DRILLROOM_SLOW=1: full length, ten of each, and the
+// negative pairs.
+
+#include "tests/support/program.h"
+
+class TestDrills : public QObject
+{
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void drillPasses_data();
+    void drillPasses();
+    void drillFailsWithoutItsKeyResponse_data();
+    void drillFailsWithoutItsKeyResponse();
+    void nothingIsLeftBehind();
+
+private:
+    [[nodiscard]] support::Outcome run(const QString &drill, const QStringList &more,
+                                       const QString &record) const;
+    support::Workplace m_place;
+    bool m_slow = qEnvironmentVariableIsSet("DRILLROOM_SLOW");
+};
+
+void TestDrills::initTestCase()
+{
+    const auto made = m_place.ctl({QStringLiteral("shop"), QStringLiteral("create"),
+                                   QStringLiteral("t"), QStringLiteral("--from"),
+                                   QStringLiteral("synthetic:tiny"), QStringLiteral("--json")});
+    QVERIFY2(made.exit == 0, made.err);
+    QCOMPARE(made.json()[QStringLiteral("synthetic")].toBool(), true);
+}
+
+support::Outcome TestDrills::run(const QString &drill, const QStringList &more,
+                                 const QString &record) const
+{
+    QStringList arguments{QStringLiteral("drill"),
+                          QStringLiteral("run"),
+                          drill,
+                          QStringLiteral("--shop"),
+                          QStringLiteral("t"),
+                          QStringLiteral("--record"),
+                          record,
+                          QStringLiteral("--json"),
+                          QStringLiteral("--retry-noise"),
+                          QStringLiteral("3")};
+    if (!m_slow)
+        arguments += {QStringLiteral("--set"), QStringLiteral("length=25s"),
+                      QStringLiteral("--set"), QStringLiteral("hold=5s")};
+    return m_place.ctl(arguments + more, 600'000);
+}
+
+void TestDrills::drillPasses_data()
+{
+    QTest::addColumn<QString>("drill");
+    const QStringList drills{QStringLiteral("00-no-op"), QStringLiteral("01-ranker-crash"),
+                             QStringLiteral("02-ranker-hang"), QStringLiteral("03-network-cut")};
+    for (const auto &drill : drills)
+        for (int i = 0; i < (m_slow ? 10 : 1); ++i)
+            QTest::newRow(qPrintable(drill + QStringLiteral(" #%1").arg(i + 1))) << drill;
+}
+
+void TestDrills::drillPasses()
+{
+    QFETCH(QString, drill);
+    const auto record = m_place.file("r.drl");
+    QFile::remove(record);
+    const auto live = run(drill, {}, record);
+    qInfo().noquote() << live.err;
+    QVERIFY2(live.exit == 0, live.out + live.err);
+    const auto verdict = live.json();
+    QCOMPARE(verdict[QStringLiteral("verdict")].toString(), QStringLiteral("PASS"));
+    if (drill != QStringLiteral("00-no-op")) {
+        QVERIFY(verdict[QStringLiteral("inject_confirmed")].toBool());
+        QVERIFY(verdict[QStringLiteral("undo_verified")].toBool());
+    }
+    const auto file = m_place.ctl(
+        {QStringLiteral("recording"), QStringLiteral("verdict"), record, QStringLiteral("--json")});
+    QCOMPARE(file.out, live.out); // byte for byte
+    QCOMPARE(file.exit, 0);
+    QCOMPARE(m_place.ctl({QStringLiteral("recording"), QStringLiteral("verify"), record}).exit, 0);
+    QCOMPARE(m_place.processes(), QList<int>());
+}
+
+void TestDrills::drillFailsWithoutItsKeyResponse_data()
+{
+    QTest::addColumn<QString>("drill");
+    QTest::newRow("01-ranker-crash") << QStringLiteral("01-ranker-crash");
+    if (m_slow) {
+        QTest::newRow("02-ranker-hang") << QStringLiteral("02-ranker-hang");
+        QTest::newRow("03-network-cut") << QStringLiteral("03-network-cut");
+    }
+}
+
+void TestDrills::drillFailsWithoutItsKeyResponse()
+{
+    QFETCH(QString, drill);
+    const auto record = m_place.file("f.drl");
+    QFile::remove(record);
+    const auto outcome = run(drill, {QStringLiteral("--without"), QStringLiteral("key")}, record);
+    QVERIFY2(outcome.exit == 1, outcome.out + outcome.err);
+    QCOMPARE(outcome.json()[QStringLiteral("verdict")].toString(), QStringLiteral("FAIL"));
+}
+
+void TestDrills::nothingIsLeftBehind()
+{
+    QCOMPARE(m_place.processes(), QList<int>());
+}
+
+QTEST_GUILESS_MAIN(TestDrills)
+#include "tst_drills.moc"
