@@ -80,14 +80,17 @@ void Traffic::Load::run(std::stop_token stop)
         }
         handOut(now);
     }
-    // Every call ends by its own deadline; its window must still go out.
+    // Every call ends by its own deadline; the window of the last one must still go out.
     const auto appendsUntil = m_clock.now() + kAppendGrace;
-    const auto last = alignUp(m_clock.now());
-    while (m_ledger.open() > 0 || m_ledger.nextEnd() <= last
-           || (m_appends && !m_appends->idle() && m_clock.now() < appendsUntil)) {
+    const auto step = [this] {
         m_clock.waitUntil(m_ledger.nextEnd() + kHandOutAfter, std::stop_token());
         handOut(m_clock.now());
-    }
+    };
+    while (m_ledger.open() > 0 || (m_appends && !m_appends->idle() && m_clock.now() < appendsUntil))
+        step();
+    const auto last = alignUp(m_clock.now());
+    while (m_ledger.nextEnd() <= last)
+        step();
     m_over = true;
 }
 

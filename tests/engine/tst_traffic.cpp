@@ -1,0 +1,412 @@
+// The load generator against a fake gateway: what it sends, when, and how it counts the answers.
+#include "engine/serving/gateway_channel.h"
+#include "engine/serving/traffic.h"
+#include "engine/serving/traffic_schedule.h"
+#include "tests/support/fake_shop.h"
+
+#include <QtTest>
+#include <cmath>
+#include <condition_variable>
+
+using namespace engine;
+using test::FakeReplica;
+using test::FakeStore;
+using test::Mood;
+
+namespace {
+
+/// Counts the lists it is shown; every answered request earns a half.
+class HalfEarned final : public Earned
+{
+public:
+    double quality(const TraceRow &, std::span<const std::int64_t> items) const override
+    {
+        return items.size() == 10 ? 0.5 : 0;
+    }
+};
+
+/// A gateway door in the test's process. It answers every inference with items 100, 101, ...; a
+/// gate can hold all answers back, as a stalled process would.
+class Door final : public inference::GRPCInferenceService::CallbackService
+{
+public:
+    Door()
+    {
+        grpc::ServerBuilder builder;
+        builder.RegisterService(this);
+        builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+        builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &m_port);
+        m_server = builder.BuildAndStart();
+    }
+    ~Door() override { m_server->Shutdown(std::chrono::system_clock::now()); }
+    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(m_port); }
+
+    std::atomic<Mood> mood{Mood::Answers};
+    std::atomic<std::int64_t> delayMicros{0};
+    std::atomic<int> calls{0};
+    /// Calls that come before this are answered then.
+    std::atomic<std::int64_t> gateMicros{0};
+    std::atomic<std::int64_t> leastTimeout{INT64_MAX}, mostTimeout{0};
+
+    grpc::ServerUnaryReactor *ModelInfer(grpc::CallbackServerContext *context,
+                                         const inference::ModelInferRequest *request,
+                                         inference::ModelInferResponse *reply) override
+    {
+        ++calls;
+        const auto timeout = request->parameters().at("timeout").int64_param();
+        leastTimeout = std::min(leastTimeout.load(), timeout);
+        mostTimeout = std::max(mostTimeout.load(), timeout);
+        if (mood == Mood::Silent)
+            return new test::SilentCall;
+        if (mood != Mood::Answers) {
+            auto *reactor = context->DefaultReactor();
+            reactor->Finish({grpc::StatusCode::UNAVAILABLE, "told to"});
+            return reactor;
+        }
+        auto *items = reply->add_outputs();
+        items->set_name("items");
+        for (int i = 0; i < 10; ++i)
+            items->mutable_contents()->add_int64_contents(100 + i);
+        (*reply->mutable_parameters())["path"].set_string_param("primary");
+        const auto wait =
+            std::max(delayMicros.load(), gateMicros.load() - systemClock().now().count());
+        if (wait > 0)
+            return test::finishLater(context, Micros{wait});
+        auto *reactor = context->DefaultReactor();
+        reactor->Finish(grpc::Status::OK);
+        return reactor;
+    }
+
+private:
+    int m_port = 0;
+    std::unique_ptr<grpc::Server> m_server;
+};
+
+struct Bed
+{
+    explicit Bed(bool withStore = false)
+    {
+        setUpGrpcForDrills();
+        TrafficTrace trace;
+        for (std::uint32_t i = 0; i < kRows; ++i) {
+            trace.rows.push_back({i, i % 7, 100 + i % 20, 0});
+            trace.expected.push_back(0.625F);
+        }
+        trace.earned = std::make_unique<HalfEarned>();
+        TrafficOptions options;
+        options.gateway = door.address();
+        if (withStore)
+            options.store = store.address();
+        traffic = std::make_unique<Traffic>(options, std::move(trace), systemClock(),
+                                            [this](const Window &window) { note(window); });
+    }
+    static LoadSpec spec(double rate, Arrivals arrivals = Arrivals::Constant)
+    {
+        LoadSpec out;
+        out.load.rate = rate;
+        out.load.arrivals = arrivals;
+        out.latencyLimits = {60, 200};
+        out.start = alignUp(systemClock().now() + Micros{100'000});
+        return out;
+    }
+    /// Runs a load for `length` from its start and collects every window.
+    void run(const LoadSpec &given, Micros length)
+    {
+        const auto started = traffic->start(given);
+        if (!started)
+            qFatal("%s", started.error().text().c_str());
+        systemClock().waitUntil(given.start + length, {});
+        traffic->stop();
+        traffic->wait();
+    }
+    double sum(std::string_view series)
+    {
+        double out = 0;
+        for (const auto &window : windows)
+            for (const auto &sample : window.samples)
+                if (sample.series == series)
+                    out += sample.value;
+        return out;
+    }
+    Sketch latencies()
+    {
+        Sketch out;
+        for (const auto &window : windows)
+            for (const auto &sketch : window.sketches)
+                if (const auto decoded = Sketch::decode(sketch.sketch))
+                    out.merge(*decoded);
+        return out;
+    }
+    void note(const Window &window) { windows.push_back(window); }
+
+    static constexpr std::uint32_t kRows = 300;
+    Door door;
+    FakeStore store;
+    std::vector<Window> windows; ///< filled on the traffic's thread, read after wait()
+    std::unique_ptr<Traffic> traffic;
+};
+
+} // namespace
+
+class TestTraffic : public QObject
+{
+    Q_OBJECT
+private Q_SLOTS:
+    void poissonGapsAreExponential();
+    void constantGapsAreEqual();
+    void everyRowComesOncePerPassInAnOrderOfTheSeed();
+    void ledgerCountsLateFailedAndSlow();
+    void whatComesTooLateForItsWindowIsNotLost();
+    void windowsSumToTheTotals();
+    void latencyCountsFromTheScheduleWhenTheGatewayStalls();
+    void answersAfterTheDeadlineAreLateAndEarn();
+    void silenceIsFailedAfterASecond();
+    void errorsFailAtOnce();
+    void theGatewayIsToldTheDeadline();
+    void labelsAreAppendedUntilTheStoreTakesThem();
+    void aSecondLoadIsRefusedWhileOneRuns();
+    void wrongLoadsAreRefused();
+};
+
+void TestTraffic::poissonGapsAreExponential()
+{
+    TrafficSchedule schedule(Arrivals::Poisson, 200, 7, MonoTime{0}, 10);
+    QCOMPARE(schedule.due().count(), 0); // the first request is t = 0
+    constexpr int kCount = 200'000;
+    int aboveMean = 0;
+    auto last = schedule.due();
+    double square = 0;
+    for (int i = 0; i < kCount; ++i) {
+        schedule.advance();
+        const auto gap = static_cast<double>((schedule.due() - last).count()) / 5000; // means
+        last = schedule.due();
+        aboveMean += gap > 1;
+        square += gap * gap;
+    }
+    QVERIFY(std::abs(static_cast<double>(last.count()) / kCount / 5000 - 1) < 0.01);
+    QVERIFY(std::abs(static_cast<double>(aboveMean) / kCount - std::exp(-1)) < 0.005);
+    QVERIFY(std::abs(square / kCount - 2) < 0.05); // E[x^2] of an exponential of mean 1
+}
+
+void TestTraffic::constantGapsAreEqual()
+{
+    TrafficSchedule schedule(Arrivals::Constant, 3, 7, MonoTime{1'000'000}, 10);
+    for (int i = 0; i < 3000; ++i)
+        schedule.advance();
+    QVERIFY(std::abs(static_cast<double>((schedule.due() - MonoTime{1'001'000'000}).count())) < 10);
+}
+
+void TestTraffic::everyRowComesOncePerPassInAnOrderOfTheSeed()
+{
+    const auto order = [](std::uint64_t seed) {
+        TrafficSchedule schedule(Arrivals::Poisson, 100, seed, MonoTime{0}, 50);
+        std::vector<std::size_t> rows;
+        for (int i = 0; i < 100; ++i) {
+            rows.push_back(schedule.row());
+            schedule.advance();
+        }
+        return rows;
+    };
+    const auto rows = order(1);
+    for (const int pass : {0, 1}) {
+        const std::set<std::size_t> seen(rows.begin() + pass * 50, rows.begin() + pass * 50 + 50);
+        QCOMPARE(seen.size(), 50u);
+    }
+    QVERIFY(order(1) == rows);
+    QVERIFY(order(2) != rows);
+}
+
+void TestTraffic::ledgerCountsLateFailedAndSlow()
+{
+    TrafficLedger ledger(MonoTime{0}, Micros{250'000}, {60, 2.5});
+    const auto answer = [&](std::int64_t scheduled, std::int64_t latency, bool failed) {
+        ledger.due(MonoTime{scheduled});
+        ledger.answered({MonoTime{scheduled}, MonoTime{scheduled + latency}, failed, 0.5, 0.6, 0,
+                         ServingPath::Popularity});
+    };
+    answer(0, 2'000, false);
+    answer(10'000, 60'000, false); // exactly the limit is not slower
+    answer(20'000, 60'001, false);
+    answer(50'000, 260'000, false); // ends in (300, 400]: late
+    answer(99'999, 1, true);        // ends on the boundary: belongs to the next window
+    const auto windows = ledger.take(MonoTime{400'000});
+    QCOMPARE(windows.size(), 4u);
+    const auto value = [&](std::size_t window, std::string_view series) {
+        for (const auto &sample : windows[window].samples)
+            if (sample.series == series)
+                return sample.value;
+        return std::nan("");
+    };
+    QCOMPARE(value(0, "gateway.requests"), 5.0);
+    QCOMPARE(value(0, "gateway.answered"), 3.0);
+    QCOMPARE(value(0, "gateway.slow.60"), 1.0);
+    QCOMPARE(value(0, "gateway.slow.2.5"), 2.0);
+    QCOMPARE(value(0, "gateway.late"), 0.0);
+    QCOMPARE(value(0, "gateway.path.popularity"), 3.0);
+    QCOMPARE(value(0, "gateway.earned"), 1.5);
+    QCOMPARE(value(1, "gateway.failed"), 1.0);
+    QCOMPARE(value(1, "gateway.earned"), 0.0); // failed earns nothing, but was expected to
+    QCOMPARE(value(1, "gateway.expected"), 0.6);
+    QCOMPARE(value(3, "gateway.late"), 1.0);
+    QCOMPARE(value(3, "gateway.earned"), 0.5);
+    QVERIFY(std::isnan(value(2, "gateway.quality"))); // nothing expected = no reading
+    QCOMPARE(windows[3].end, 400'000);
+    QCOMPARE(ledger.open(), 0u);
+}
+
+void TestTraffic::whatComesTooLateForItsWindowIsNotLost()
+{
+    TrafficLedger ledger(MonoTime{0}, Micros{250'000}, {});
+    ledger.due(MonoTime{50'000});
+    (void)ledger.take(MonoTime{200'000});
+    ledger.answered({MonoTime{50'000}, MonoTime{190'000}});
+    const auto windows = ledger.take(MonoTime{300'000});
+    QCOMPARE(windows.size(), 1u);
+    QCOMPARE(windows[0].samples[1].series, std::string(series::kAnswered));
+    QCOMPARE(windows[0].samples[1].value, 1.0);
+}
+
+void TestTraffic::windowsSumToTheTotals()
+{
+    Bed bed;
+    bed.run(Bed::spec(500, Arrivals::Poisson), Micros{2'000'000});
+    const auto due = bed.sum(series::kRequests);
+    QCOMPARE(due, static_cast<double>(bed.door.calls.load()));
+    QVERIFY(std::abs(due - 1000) < 5 * std::sqrt(1000)); // Poisson: 5 sigma
+    QCOMPARE(bed.sum(series::kAnswered), due);
+    QCOMPARE(bed.sum(series::kPathPrimary) + bed.sum(series::kFailed), due);
+    QCOMPARE(bed.sum(series::kEarned), 0.5 * bed.sum(series::kPathPrimary));
+    QCOMPARE(bed.sum(series::kExpected), 0.625 * due);
+    QCOMPARE(static_cast<double>(bed.latencies().count()), bed.sum(series::kPathPrimary));
+    for (std::size_t i = 0; i < bed.windows.size(); ++i) { // no gap, every boundary once
+        QCOMPARE(bed.windows[i].end % kWindow.count(), 0);
+        QCOMPARE(bed.windows[i].end,
+                 bed.windows[0].end + static_cast<std::int64_t>(i) * kWindow.count());
+    }
+    QVERIFY(bed.windows.size() >= 20);
+}
+
+void TestTraffic::latencyCountsFromTheScheduleWhenTheGatewayStalls()
+{
+    Bed bed;
+    const auto spec = Bed::spec(100);
+    const auto stall = spec.start + Micros{500'000};
+    QVERIFY(bed.traffic->start(spec).has_value());
+    systemClock().waitUntil(stall, {});
+    bed.door.gateMicros = (stall + Micros{400'000}).count();
+    systemClock().waitUntil(spec.start + Micros{1'500'000}, {});
+    bed.traffic->stop();
+    bed.traffic->wait();
+    // The load did not wait for the stall: 40 requests fell into it, evenly spread over 0-400 ms.
+    const auto due = bed.sum(series::kRequests);
+    QVERIFY2(due >= 148 && due <= 152, qPrintable(QString::number(due)));
+    const auto slow = bed.sum("gateway.slow.200");
+    QVERIFY2(slow >= 17 && slow <= 25, qPrintable(QString::number(slow)));
+    const auto late = bed.sum(series::kLate);
+    QVERIFY2(late >= 12 && late <= 20, qPrintable(QString::number(late)));
+    QCOMPARE(bed.sum(series::kFailed), 0.0);
+}
+
+void TestTraffic::answersAfterTheDeadlineAreLateAndEarn()
+{
+    Bed bed;
+    bed.door.delayMicros = 350'000;
+    bed.run(Bed::spec(50), Micros{500'000});
+    const auto due = bed.sum(series::kRequests);
+    QVERIFY(due >= 24);
+    QCOMPARE(bed.sum(series::kLate), due);
+    QCOMPARE(bed.sum(series::kFailed), 0.0);
+    QCOMPARE(bed.sum(series::kEarned), 0.5 * due);
+    QCOMPARE(bed.sum("gateway.slow.60"), due);
+}
+
+void TestTraffic::silenceIsFailedAfterASecond()
+{
+    Bed bed;
+    bed.door.mood = Mood::Silent;
+    const auto spec = Bed::spec(50);
+    bed.run(spec, Micros{300'000});
+    const auto due = bed.sum(series::kRequests);
+    QVERIFY(due >= 14);
+    QCOMPARE(bed.sum(series::kFailed), due);
+    QCOMPARE(bed.sum(series::kEarned), 0.0);
+    QCOMPARE(bed.sum(series::kExpected), 0.625 * due);
+    for (const auto &window : bed.windows) { // given up in their own windows, a second later
+        const auto failed = window.samples[2];
+        QCOMPARE(failed.series, std::string(series::kFailed));
+        if (window.end <= (spec.start + Micros{1'000'000}).count())
+            QCOMPARE(failed.value, 0.0);
+    }
+}
+
+void TestTraffic::errorsFailAtOnce()
+{
+    Bed bed;
+    bed.door.mood = Mood::Fails;
+    bed.run(Bed::spec(50), Micros{300'000});
+    QVERIFY(bed.sum(series::kRequests) >= 14);
+    QCOMPARE(bed.sum(series::kFailed), bed.sum(series::kRequests));
+    QVERIFY(bed.windows.size() < 10);
+}
+
+void TestTraffic::theGatewayIsToldTheDeadline()
+{
+    Bed bed;
+    auto spec = Bed::spec(100);
+    spec.load.deadline = Micros{120'000};
+    bed.run(spec, Micros{300'000});
+    QVERIFY(bed.door.mostTimeout <= 120'000);
+    QVERIFY(bed.door.leastTimeout > 0);
+}
+
+void TestTraffic::labelsAreAppendedUntilTheStoreTakesThem()
+{
+    Bed bed(true);
+    bed.store.mood = Mood::Fails;
+    const auto spec = Bed::spec(400);
+    QVERIFY(bed.traffic->start(spec).has_value());
+    systemClock().waitUntil(spec.start + Micros{500'000}, {});
+    bed.store.mood = Mood::Answers;
+    systemClock().waitUntil(spec.start + Micros{1'500'000}, {}); // twice through the 300 rows
+    bed.traffic->stop();
+    bed.traffic->wait();
+    QCOMPARE(bed.store.events().size(), std::size_t{Bed::kRows}); // the wrap added nothing
+    for (const auto &[key, item] : bed.store.events()) {
+        QCOMPARE(key.second, key.first % 7);
+        QCOMPARE(item, 100 + key.first % 20);
+    }
+    QCOMPARE(bed.sum("traffic.appended"), bed.sum(series::kRequests));
+    QCOMPARE(bed.sum("traffic.append.missed"), 0.0);
+    QVERIFY(bed.store.appends() > static_cast<int>(bed.sum(series::kRequests)));
+}
+
+void TestTraffic::aSecondLoadIsRefusedWhileOneRuns()
+{
+    Bed bed;
+    QVERIFY(bed.traffic->start(Bed::spec(50)).has_value());
+    const auto second = bed.traffic->start(Bed::spec(50));
+    QVERIFY(!second);
+    QCOMPARE(second.error().code, ErrorCode::Busy);
+    bed.traffic->stop();
+    bed.traffic->wait();
+    QVERIFY(!bed.traffic->isRunning());
+    QVERIFY(bed.traffic->start(Bed::spec(50)).has_value());
+    bed.traffic->stop();
+}
+
+void TestTraffic::wrongLoadsAreRefused()
+{
+    Bed bed;
+    auto spec = Bed::spec(0);
+    QCOMPARE(bed.traffic->start(spec).error().code, ErrorCode::InvalidInput);
+    spec = Bed::spec(100);
+    spec.load.deadline = Micros{2'000'000};
+    QCOMPARE(bed.traffic->start(spec).error().code, ErrorCode::InvalidInput);
+    spec = Bed::spec(100);
+    spec.start = systemClock().now() - Micros{1'000'000};
+    QCOMPARE(bed.traffic->start(spec).error().code, ErrorCode::InvalidInput);
+    QVERIFY(bed.windows.empty());
+}
+
+QTEST_GUILESS_MAIN(TestTraffic)
+#include "tst_traffic.moc"
