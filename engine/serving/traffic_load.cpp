@@ -88,7 +88,7 @@ void Traffic::Load::run(std::stop_token stop)
     };
     while (m_ledger.open() > 0 || (m_appends && !m_appends->idle() && m_clock.now() < appendsUntil))
         step();
-    const auto last = alignUp(m_clock.now());
+    const auto last = alignUp(m_clock.now() + Micros{1});
     while (m_ledger.nextEnd() <= last)
         step();
     m_over = true;
