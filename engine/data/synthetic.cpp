@@ -59,7 +59,9 @@ SyntheticShop::SyntheticShop(SyntheticRecipe recipe, std::uint64_t seed)
 {
     makeCategories();
     makeItems();
-    makeProposals();
+    m_affinity = {0, 0.4 * m_recipe.transition, 0.8 * m_recipe.transition, m_recipe.transition};
+    for (std::size_t kind = 0; kind < m_affinity.size(); ++kind)
+        m_affinityFactor[kind] = exact::exp(m_affinity[kind]);
 }
 
 SyntheticShop::Taste SyntheticShop::taste(std::uint32_t shopper) const
@@ -135,13 +137,13 @@ std::vector<std::uint32_t> SyntheticShop::intents(std::uint32_t shopper, const T
 }
 
 SyntheticShop::Moment SyntheticShop::momentAt(const Taste &taste, std::uint32_t intent,
-                                              std::uint32_t previousItem, bool first) const
+                                              std::span<const std::uint32_t> history) const
 {
     Moment moment;
     moment.weights = taste.weights;
     for (std::size_t d = 0; d < kLatent; ++d)
         moment.weights[d] += m_recipe.intent * m_categoryVector[intent][d];
-    moment.previous = first ? kNoCategory : m_category[previousItem];
+    moment.previous = history.empty() ? kNoCategory : m_category[history.back()];
     return moment;
 }
 
@@ -149,25 +151,29 @@ SyntheticShop::Moment SyntheticShop::moment(std::uint32_t shopper,
                                             std::span<const std::uint32_t> history) const
 {
     const auto who = taste(shopper);
-    const auto after = intents(shopper, who, history.size() + 1);
-    return momentAt(who, after.back(), history.empty() ? 0 : history.back(), history.empty());
+    return momentAt(who, intents(shopper, who, history.size() + 1).back(), history);
 }
 
-double SyntheticShop::affinity(std::uint32_t from, std::uint32_t to) const
+std::size_t SyntheticShop::transition(std::uint32_t from, std::uint32_t to) const
 {
     if (from == kNoCategory)
         return 0;
     if (from == to)
-        return m_recipe.transition;
+        return 3;
     if (m_complement[from] == to)
-        return 0.8 * m_recipe.transition;
-    return from / m_recipe.leaves == to / m_recipe.leaves ? 0.4 * m_recipe.transition : 0;
+        return 2;
+    return from / m_recipe.leaves == to / m_recipe.leaves ? 1 : 0;
+}
+
+Random SyntheticShop::eventDraws(std::uint32_t shopper) const
+{
+    return drawOf(m_seed, Draw::Event, shopper);
 }
 
 double SyntheticShop::utility(const Moment &moment, std::uint32_t item) const
 {
     const auto category = m_category[item];
-    double sum = affinity(moment.previous, category);
+    double sum = m_affinity[transition(moment.previous, category)];
     for (std::size_t d = 0; d <= kLatent; ++d)
         sum += moment.weights[d] * m_categoryVector[category][d];
     sum += m_bias[item];
@@ -180,7 +186,7 @@ void SyntheticShop::utilities(const Moment &moment, std::vector<double> &out) co
 {
     std::vector<double> ofCategory(categories());
     for (std::uint32_t c = 0; c < categories(); ++c) {
-        ofCategory[c] = affinity(moment.previous, c);
+        ofCategory[c] = m_affinity[transition(moment.previous, c)];
         for (std::size_t d = 0; d <= kLatent; ++d)
             ofCategory[c] += moment.weights[d] * m_categoryVector[c][d];
     }
@@ -229,54 +235,6 @@ double SyntheticShop::logNormaliser(std::span<const double> utilities,
     for (const auto item : history)
         sum -= fastExp(std::max(utilities[item] - top, -700.0));
     return top + exact::log(sum);
-}
-
-std::vector<std::uint32_t> SyntheticShop::sample(std::uint32_t shopper) const
-{
-    const auto who = taste(shopper);
-    const auto after = intents(shopper, who, who.events);
-    auto random = drawOf(m_seed, Draw::Event, shopper);
-    std::vector<std::uint32_t> events;
-    std::vector<double> cumulated(categories()), bound(categories());
-    while (events.size() < who.events) {
-        const bool first = events.empty();
-        const auto moment = momentAt(who, after[events.size()], first ? 0 : events.back(), first);
-        double length = 0;
-        for (std::size_t d = 0; d < kLatent; ++d)
-            length += moment.weights[d] * moment.weights[d];
-        length = exact::sqrt(length);
-        double sum = 0;
-        for (std::uint32_t c = 0; c < categories(); ++c) {
-            bound[c] = length * m_radius[c] - moment.weights[kLatent] * m_priceRadius[c];
-            double value = affinity(moment.previous, c) + bound[c];
-            for (std::size_t d = 0; d <= kLatent; ++d)
-                value += moment.weights[d] * m_categoryVector[c][d];
-            const auto end = m_categoryStart[c + 1];
-            sum += end == m_categoryStart[c] ? 0 : fastExp(value) * m_cumulated[end - 1];
-            cumulated[c] = sum;
-        }
-        for (;;) {
-            const auto c = static_cast<std::size_t>(
-                std::upper_bound(cumulated.begin(), cumulated.end() - 1, random.uniform() * sum)
-                - cumulated.begin());
-            const auto from = m_cumulated.begin() + m_categoryStart[c];
-            const auto to = m_cumulated.begin() + m_categoryStart[c + 1];
-            const auto at = std::upper_bound(from, to - 1, random.uniform() * *(to - 1));
-            const auto item = m_byCategory[static_cast<std::size_t>(at - m_cumulated.begin())];
-            double rest = -bound[c];
-            for (std::size_t d = 0; d <= kLatent; ++d)
-                rest += moment.weights[d] * m_rest[d][item];
-            assert(rest <= 1e-9);
-            // What was taken before is not taken again: refusing it here is exactly the softmax
-            // over the others.
-            if (random.uniform() < fastExp(rest)
-                && std::find(events.begin(), events.end(), item) == events.end()) {
-                events.push_back(item);
-                break;
-            }
-        }
-    }
-    return events;
 }
 
 } // namespace engine

@@ -45,6 +45,7 @@ class SyntheticShop
 {
 public:
     static constexpr std::size_t kLatent = 16;
+    static constexpr std::uint32_t kBrands = 12; ///< per category
     /// 16 latent dimensions and the log price.
     using Vector = std::array<double, kLatent + 1>;
     using Progress = std::function<void(double part)>;
@@ -97,29 +98,26 @@ public:
                                               std::span<const std::uint32_t> history);
 
 private:
+    friend class SyntheticSampler;
     [[nodiscard]] Moment momentAt(const Taste &taste, std::uint32_t intent,
-                                  std::uint32_t previousItem, bool first) const;
-    [[nodiscard]] double affinity(std::uint32_t from, std::uint32_t to) const;
+                                  std::span<const std::uint32_t> history) const;
+    /// The kind of transition: 0 none, 1 same department, 2 complement, 3 same category.
+    [[nodiscard]] std::size_t transition(std::uint32_t from, std::uint32_t to) const;
+    [[nodiscard]] Random eventDraws(std::uint32_t shopper) const;
     void makeCategories();
     void makeItems();
-    void makeProposals();
-    std::vector<std::uint32_t> sample(std::uint32_t shopper) const;
 
     SyntheticRecipe m_recipe;
     std::uint64_t m_seed;
     std::vector<Vector> m_categoryVector;    ///< last: mean log price
     std::vector<double> m_categoryShare;     ///< cumulative, to draw a category by its size
     std::vector<std::uint32_t> m_complement; ///< by category: what is taken along with it
+    std::vector<Vector> m_brandVector;       ///< by category and brand
     std::vector<std::uint32_t> m_category;   ///< by item
     std::vector<std::uint32_t> m_brand;      ///< by item, within the category
     std::vector<double> m_bias;              ///< b_i
-    std::array<std::vector<double>, kLatent + 1> m_rest; ///< v_i less its category, by dimension
-    // To draw exactly from the softmax without summing over all items: categories and items are
-    // proposed from a bound of exp(U) and accepted with the ratio.
-    std::vector<std::uint32_t> m_byCategory, m_categoryStart;
-    std::vector<double>
-        m_cumulated; ///< of exp(b) inside each category, in the order of m_byCategory
-    std::vector<double> m_radius, m_priceRadius; ///< by category: the largest rest of an item
+    std::array<std::vector<double>, kLatent + 1> m_rest;    ///< v_i less its category, by dimension
+    std::array<double, 4> m_affinity{}, m_affinityFactor{}; ///< A and e^A by kind
 };
 
 } // namespace engine

@@ -1,6 +1,7 @@
 #include "engine/base/exact_math.h"
 #include "engine/data/parallel.h"
 #include "engine/data/synthetic.h"
+#include "engine/data/synthetic_sampler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +17,7 @@ Random drawOf(std::uint64_t seed, Draw what, std::uint64_t owner)
     return Random(seed, (static_cast<std::uint64_t>(what) << 40) | owner);
 }
 
-constexpr std::uint32_t kBrands = 12; // per category
+constexpr auto kBrands = SyntheticShop::kBrands;
 
 SyntheticShop::Vector direction(Random &random)
 {
@@ -98,11 +99,10 @@ void SyntheticShop::makeItems()
     for (std::uint32_t i = items; i > 1; --i)
         std::swap(rank[i - 1], rank[shuffle.below(i)]);
 
-    std::vector<Vector> brands;
     for (std::uint32_t c = 0; c < categories(); ++c) {
         auto random = drawOf(m_seed, Draw::Brand, c);
         for (std::uint32_t b = 0; b < kBrands; ++b)
-            brands.push_back(direction(random));
+            addTo(m_brandVector.emplace_back(Vector{}), direction(random), 0.3);
     }
     std::vector<double> brandShare;
     double brandSum = 0;
@@ -123,41 +123,12 @@ void SyntheticShop::makeItems()
         };
         m_category[item] = pick(m_categoryShare);
         m_brand[item] = pick(brandShare);
-        Vector rest{};
-        addTo(rest, brands[m_category[item] * kBrands + m_brand[item]], 0.3);
+        auto rest = m_brandVector[m_category[item] * kBrands + m_brand[item]];
         addTo(rest, direction(random), 0.3);
         rest[kLatent] = std::clamp(0.6 * random.normal(), -1.5, 1.5);
         for (std::size_t d = 0; d <= kLatent; ++d)
             m_rest[d][item] = rest[d];
         m_bias[item] = -m_recipe.popularitySlope * exact::log(rank[item]);
-    }
-}
-
-void SyntheticShop::makeProposals()
-{
-    m_categoryStart.assign(categories() + 1, 0);
-    for (const auto category : m_category)
-        ++m_categoryStart[category + 1];
-    std::partial_sum(m_categoryStart.begin(), m_categoryStart.end(), m_categoryStart.begin());
-    m_byCategory.resize(m_recipe.items);
-    auto next = m_categoryStart;
-    for (std::uint32_t item = 0; item < m_recipe.items; ++item)
-        m_byCategory[next[m_category[item]]++] = item;
-
-    m_cumulated.resize(m_recipe.items);
-    m_radius.assign(categories(), 0);
-    m_priceRadius.assign(categories(), 0);
-    for (std::uint32_t c = 0; c < categories(); ++c) {
-        double sum = 0;
-        for (auto at = m_categoryStart[c]; at < m_categoryStart[c + 1]; ++at) {
-            const auto item = m_byCategory[at];
-            m_cumulated[at] = sum += exact::exp(m_bias[item]);
-            double length = 0;
-            for (std::size_t d = 0; d < kLatent; ++d)
-                length += m_rest[d][item] * m_rest[d][item];
-            m_radius[c] = std::max(m_radius[c], exact::sqrt(length));
-            m_priceRadius[c] = std::max(m_priceRadius[c], std::abs(m_rest[kLatent][item]));
-        }
     }
 }
 
@@ -200,11 +171,12 @@ Dataset SyntheticShop::generate(unsigned threads, const Progress &progress) cons
         data.itemIds.push_back(name('I', item));
         data.itemTitles.push_back(title(item));
     }
+    const SyntheticSampler sampler(*this);
     std::vector<std::vector<std::uint32_t>> taken(m_recipe.shoppers);
     std::atomic<std::size_t> done{0};
     forChunks(taken.size(), 64, threads, [&](std::size_t first, std::size_t end) {
         for (auto shopper = first; shopper < end; ++shopper)
-            taken[shopper] = sample(static_cast<std::uint32_t>(shopper));
+            taken[shopper] = sampler.events(static_cast<std::uint32_t>(shopper));
         const auto finished = done.fetch_add(end - first) + end - first;
         if (progress)
             progress(static_cast<double>(finished) / static_cast<double>(taken.size()));
