@@ -3,6 +3,7 @@
 #include "engine/base/files.h"
 #include "engine/recording/writer.h"
 
+#include <algorithm>
 #include <concurrentqueue/concurrentqueue.h>
 #include <future>
 #include <mutex>
@@ -69,9 +70,11 @@ struct Recorder::Impl
     RowAssembler assembler;
     std::optional<MonoTime> origin;
     std::vector<Item> early; ///< before RunStarted
+    std::vector<Item> drained;
     MonoTime nextRow{0};
     MonoTime lastCommit{0}, lastCheckpoint{0}, lastLook{0}, retryAt{0};
     std::vector<Flush> flushes;
+    Result<> result; ///< of the newest commit
     std::string problem;
 
     std::mutex closing; ///< one close at a time; protects closeResult
@@ -87,6 +90,7 @@ struct Recorder::Impl
     void commit(MonoTime now);
     void look(MonoTime now);
     void publish();
+    void answer();
     void run(std::stop_token stop);
     Result<> finish();
 };
@@ -139,13 +143,20 @@ void Recorder::Impl::take(Item item)
 
 void Recorder::Impl::drain()
 {
+    // The queue keeps the order of one producer only; across producers the time of arrival does.
     Item item;
     while (queue.try_dequeue(item)) {
         queued.fetch_sub(item.bytes, std::memory_order_relaxed);
-        take(std::move(item));
+        drained.push_back(std::move(item));
+    }
+    std::stable_sort(drained.begin(), drained.end(),
+                     [](const Item &a, const Item &b) { return a.arrived < b.arrived; });
+    for (auto &waiting : drained) {
+        take(std::move(waiting));
         if (writer.pendingEvents() >= kCommitEvents && problem.empty())
             commit(clock.now());
     }
+    drained.clear();
 }
 
 void Recorder::Impl::writeRows(MonoTime now)
@@ -159,7 +170,7 @@ void Recorder::Impl::writeRows(MonoTime now)
 void Recorder::Impl::commit(MonoTime now)
 {
     if (now < retryAt)
-        return;
+        return; // `result` still says why
     lastCommit = now;
     const auto done = writer.commit();
     if (done) {
@@ -168,8 +179,15 @@ void Recorder::Impl::commit(MonoTime now)
         problem = done.error().text();
         retryAt = now + kRetryEvery;
     }
+    result = done;
+}
+
+/// Says to those who wait what became of everything that came before their question.
+void Recorder::Impl::answer()
+{
+    publish();
     for (const auto &flush : std::exchange(flushes, {}))
-        flush->set_value(done);
+        flush->set_value(result);
 }
 
 void Recorder::Impl::look(MonoTime now)
@@ -211,7 +229,7 @@ void Recorder::Impl::run(std::stop_token stop)
         if (now - lastCommit >= kCommitEvery || !flushes.empty())
             commit(now);
         look(now);
-        publish();
+        answer();
         if (isClosing) {
             const MonoTime end(closeAt.load());
             if (!origin || nextRow > end || now > end + 2 * RowAssembler::kHold)
@@ -233,10 +251,9 @@ Result<> Recorder::Impl::finish()
     if (!origin) // no run ever started: what came is still worth keeping
         setOrigin(nextRow);
     auto done = writer.close(clock, kReadersLetGo);
-    for (const auto &flush : std::exchange(flushes, {}))
-        flush->set_value(done);
+    result = done;
     problem = done ? "" : done.error().text();
-    publish();
+    answer();
     const std::lock_guard lock(mutex);
     state.closed = true;
     return done;
@@ -301,6 +318,7 @@ Result<> Recorder::flush()
     auto done = promise->get_future();
     Item item;
     item.what = promise;
+    item.arrived = m_impl->clock.now();
     m_impl->queue.enqueue(std::move(item));
     return done.get();
 }

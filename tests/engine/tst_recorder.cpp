@@ -1,0 +1,485 @@
+// The recorder on its own thread: what is said is on the disk in time, whatever happens to the
+// process, the disk or the file.
+
+#include "engine/recording/fold.h"
+#include "engine/recording/open.h"
+#include "engine/recording/recorder.h"
+#include "engine/recording/row_assembler.h"
+#include "engine/recording/timeline.h"
+#include "engine/recording/verify.h"
+#include "recording_run.h"
+
+#include <QtTest>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace engine;
+namespace fs = std::filesystem;
+
+class TestRecorder : public QObject
+{
+    Q_OBJECT
+private Q_SLOTS:
+    void runIsRecordedAndClosed();
+    void eventsBeforeTheRunComeBehindItsStart();
+    void newsFromManyThreadsIsKeptInOrder();
+    void silenceStillGivesRows();
+    void livePagesSeeTheRunWhileItIsWritten();
+    void liveReaderDoesNotKeepTheFileFromClosing();
+    void latestSeekWins();
+    void fullDiskCostsTimeOnly();
+    void movedFileIsSaid();
+    void killedWriterLosesAQuarterSecondAtMost();
+
+    void lateCountsGoIntoTheNextRow();
+    void rowWaitsForKnownSourcesOnly();
+    void levelsStandFor300Millis();
+    void missingCountsAreZeroOnlyWhenTheSourceSpoke();
+
+private:
+    fs::path file(const char *name) const { return fs::path(m_folder.path().toStdString()) / name; }
+    std::unique_ptr<Recorder> record(const fs::path &path);
+    /// Waits on the real clock for at most 10 s.
+    template <class Claim>
+    bool becomes(Claim claim) const;
+
+    QTemporaryDir m_folder;
+    const Clock &m_clock = systemClock();
+};
+
+namespace {
+
+RunStarted runFromNow(const Clock &clock)
+{
+    auto run = recording_run::started();
+    run.start = alignUp(clock.now()).count();
+    return run;
+}
+
+Window counted(const char *source, MonoTime end, double requests)
+{
+    Window window;
+    window.source = source;
+    window.end = end.count();
+    window.samples = {{std::string(source) + ".requests", requests}};
+    return window;
+}
+
+OperatorActed note(std::string text)
+{
+    OperatorActed act;
+    act.text = std::move(text);
+    return act;
+}
+
+} // namespace
+
+template <class Claim>
+bool TestRecorder::becomes(Claim claim) const
+{
+    const auto until = m_clock.now() + Micros{10'000'000};
+    while (!claim()) {
+        if (m_clock.now() > until)
+            return false;
+        m_clock.waitUntil(m_clock.now() + Micros{5'000}, {});
+    }
+    return true;
+}
+
+std::unique_ptr<Recorder> TestRecorder::record(const fs::path &path)
+{
+    RecorderOptions options;
+    options.path = path;
+    auto recorder = Recorder::start(options, m_clock);
+    if (!recorder)
+        qFatal("%s", recorder.error().text().c_str());
+    return std::move(*recorder);
+}
+
+void TestRecorder::runIsRecordedAndClosed()
+{
+    const auto path = file("run.drl");
+    auto recorder = record(path);
+    const auto run = runFromNow(m_clock);
+    recorder->append(run);
+    const MonoTime start(run.start);
+    double sent = 0;
+    for (int k = 1; k <= 5; ++k) {
+        m_clock.waitUntil(start + k * kWindow, {});
+        recorder->append(counted("gateway", start + k * kWindow, k));
+        sent += k;
+    }
+    recorder->append(RunEnded{});
+    QVERIFY(recorder->close());
+    QVERIFY(recorder->status().closed && recorder->status().problem.empty());
+    QCOMPARE(recorder->status().committedSeq, std::uint64_t{2});
+    QVERIFY(!fs::exists(path.string() + "-wal"));
+
+    double read = 0;
+    std::int64_t last = INT64_MIN;
+    QVERIFY(readRows(path, m_clock, INT64_MIN, INT64_MAX, [&](const RowView &row) {
+        if (last != INT64_MIN)
+            QCOMPARE(row.t, last + kWindow.count()); // every window has its row
+        last = row.t;
+        const auto value = row.value("gateway.requests");
+        read += std::isnan(value) ? 0 : value;
+    }));
+    QCOMPARE(read, sent);
+    const auto folded = foldFile(path, m_clock);
+    QVERIFY(folded && folded->closed && folded->differsAt == -1);
+    QVERIFY(folded->state.ended);
+    QVERIFY(recorder->close()); // a second time says the same
+}
+
+void TestRecorder::eventsBeforeTheRunComeBehindItsStart()
+{
+    const auto path = file("early.drl");
+    auto recorder = record(path);
+    recorder->append(note("early"));
+    auto run = runFromNow(m_clock);
+    run.start += 1'000'000;
+    recorder->append(run);
+    recorder->append(note("later"));
+    QVERIFY(recorder->flush());
+    QVERIFY(recorder->close());
+    const auto folded = foldFile(path, m_clock);
+    QVERIFY(folded);
+    QCOMPARE(folded->events.size(), std::size_t{3});
+    QVERIFY(std::holds_alternative<RunStarted>(folded->events[0].payload));
+    QCOMPARE(std::get<OperatorActed>(folded->events[1].payload).text, std::string("early"));
+    QVERIFY(folded->events[1].t < -500'000 && folded->events[2].t < 0);
+}
+
+void TestRecorder::newsFromManyThreadsIsKeptInOrder()
+{
+    const auto path = file("threads.drl");
+    auto recorder = record(path);
+    recorder->append(runFromNow(m_clock));
+    constexpr int kThreads = 4, kEach = 500;
+    {
+        std::vector<std::jthread> threads;
+        for (int thread = 0; thread < kThreads; ++thread)
+            threads.emplace_back([&recorder, thread] {
+                for (int i = 0; i < kEach; ++i) {
+                    OperatorActed act;
+                    act.who = std::to_string(thread);
+                    act.at = i + 1;
+                    recorder->append(act);
+                }
+            });
+    }
+    QVERIFY(recorder->flush());
+    QCOMPARE(recorder->status().committedSeq, std::uint64_t{1 + kThreads * kEach});
+    QVERIFY(recorder->close());
+    const auto folded = foldFile(path, m_clock);
+    QVERIFY(folded);
+    std::map<std::string, std::int64_t> last;
+    for (const auto &event : folded->events)
+        if (const auto *act = std::get_if<OperatorActed>(&event.payload))
+            QCOMPARE(act->at, ++last[act->who]);
+    QCOMPARE(last.size(), std::size_t{kThreads});
+    QCOMPARE(folded->state.actsSeen, std::uint64_t{kThreads * kEach});
+    QCOMPARE(folded->state.acts.size(), std::size_t{500}); // bounded, the count goes on
+}
+
+void TestRecorder::silenceStillGivesRows()
+{
+    const auto path = file("silent.drl");
+    RecorderOptions options;
+    options.path = path;
+    options.idle = true;
+    auto recorder = Recorder::start(options, m_clock);
+    QVERIFY(recorder);
+    QVERIFY(becomes([&] { return (*recorder)->status().lastRow >= 500'000; }));
+    QVERIFY((*recorder)->close());
+    int rows = 0;
+    QVERIFY(readRows(path, m_clock, INT64_MIN, INT64_MAX, [&](const RowView &row) {
+        ++rows;
+        QVERIFY(row.values.empty());
+    }));
+    QVERIFY(rows >= 5);
+}
+
+void TestRecorder::livePagesSeeTheRunWhileItIsWritten()
+{
+    const auto path = file("live.drl");
+    SqliteTimeline timeline(path, true, m_clock); // before the file is there
+    QVERIFY(timeline.snapshot()->problem.empty());
+    auto recorder = record(path);
+    const auto run = runFromNow(m_clock);
+    recorder->append(run);
+    const MonoTime start(run.start);
+    timeline.show(0, 2'000'000, 50, {"gateway.requests"});
+    for (int k = 1; k <= 12; ++k) {
+        m_clock.waitUntil(start + k * kWindow, {});
+        recorder->append(counted("gateway", start + k * kWindow, k));
+    }
+    recorder->append(note("seen"));
+    QVERIFY(recorder->flush());
+    // The note is newer than every row: it shows all the same.
+    QVERIFY(becomes([&] { return timeline.snapshot()->state->acts.size() == 1; }));
+    QVERIFY(becomes([&] { return timeline.snapshot()->end >= 1'200'000; }));
+    const auto snapshot = timeline.snapshot();
+    QVERIFY2(snapshot->problem.empty(), snapshot->problem.c_str());
+    QVERIFY(snapshot->live && !snapshot->closed);
+    QCOMPARE(snapshot->events->size(), std::size_t{2});
+    QCOMPARE(snapshot->series.size(), std::size_t{1});
+    QCOMPARE(snapshot->series[0].mean.size(), std::size_t{20});
+    for (int k = 1; k <= 12; ++k)
+        QCOMPARE(snapshot->series[0].mean[static_cast<std::size_t>(k) - 1], static_cast<float>(k));
+    QVERIFY(std::isnan(snapshot->series[0].mean[19])); // not there yet is a gap
+
+    recorder->append(RunEnded{});
+    QVERIFY(recorder->close()); // the timeline lets go
+    QVERIFY(becomes([&] { return timeline.snapshot()->closed; }));
+    timeline.seek(600'000);
+    QVERIFY(becomes([&] { return timeline.snapshot()->playhead == 600'000; }));
+    auto reader = RecordingReader::open(path, m_clock);
+    QVERIFY(reader);
+    QCOMPARE(hex(timeline.snapshot()->state->hash()),
+             hex(foldRecording(*reader, 600'000, true)->state.hash()));
+    timeline.pinToEnd();
+    QVERIFY(becomes([&] { return timeline.snapshot()->state->ended.has_value(); }));
+    QCOMPARE(hex(timeline.snapshot()->state->hash()),
+             hex(foldRecording(*reader, INT64_MAX, true)->state.hash()));
+}
+
+void TestRecorder::liveReaderDoesNotKeepTheFileFromClosing()
+{
+    const auto path = file("read.drl");
+    auto recorder = record(path);
+    recorder->append(runFromNow(m_clock));
+    QVERIFY(recorder->flush());
+    auto stubborn = RecordingReader::open(path, m_clock, RecordingReader::Access::Living);
+    QVERIFY(stubborn);
+    const auto closed = recorder->close();
+    QVERIFY(!closed); // it says so and keeps the WAL; nothing hangs, nothing is lost
+    QCOMPARE(closed.error().code, ErrorCode::Busy);
+    QVERIFY(fs::exists(path.string() + "-wal") || fs::exists(path));
+    QCOMPARE(foldFile(path, m_clock)->events.size(), std::size_t{1});
+}
+
+void TestRecorder::latestSeekWins()
+{
+    const auto path = file("seek.drl");
+    {
+        auto writer = RecordingWriter::create(path, nullptr, {});
+        QVERIFY(writer);
+        recording_run::write(*writer);
+        QVERIFY(writer->close(m_clock, Micros{0}));
+    }
+    SqliteTimeline timeline(path, false, m_clock);
+    auto reader = RecordingReader::open(path, m_clock);
+    QVERIFY(reader);
+    Random random(8, 8);
+    std::int64_t t = 0;
+    for (int i = 0; i < 300; ++i) {
+        t = static_cast<std::int64_t>(random.below(30'000'000));
+        timeline.seek(t);
+        if (i % 30 != 29)
+            continue;
+        QVERIFY(becomes([&] { return timeline.snapshot()->playhead == t; }));
+        QCOMPARE(hex(timeline.snapshot()->state->hash()),
+                 hex(foldRecording(*reader, t, true)->state.hash()));
+    }
+    QVERIFY(becomes([&] { return timeline.snapshot()->verifiedTo > 30'000'000; }));
+    const auto snapshot = timeline.snapshot();
+    QVERIFY2(snapshot->problem.empty(), snapshot->problem.c_str());
+    QVERIFY(snapshot->closed && !snapshot->live);
+    QCOMPARE(*snapshot->marks.inject, 12'040'000);
+    QVERIFY(!snapshot->overview.empty());
+}
+
+void TestRecorder::fullDiskCostsTimeOnly()
+{
+    const auto path = file("full.drl");
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    QCOMPARE(getrlimit(RLIMIT_FSIZE, &before), 0);
+    auto recorder = record(path);
+    recorder->append(runFromNow(m_clock));
+    QVERIFY(recorder->flush());
+    rlimit small = before;
+    small.rlim_cur = fs::file_size(path.string() + "-wal") + 20'000;
+    QCOMPARE(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const auto text = std::string(1000, 'x');
+    for (int i = 0; i < 200; ++i)
+        recorder->append(note(text + std::to_string(i)));
+    const bool isSaid = becomes([&] { return !recorder->status().problem.empty(); });
+    const auto refused = recorder->flush();
+    const auto problem = recorder->status().problem;
+    setrlimit(RLIMIT_FSIZE, &before);
+    QVERIFY(isSaid && !problem.empty());
+    QVERIFY(!refused); // a flush never says yes to what is not on the disk
+    QVERIFY(becomes([&] { return recorder->status().committedSeq == 201; }));
+    QVERIFY(becomes([&] { return recorder->status().problem.empty(); }));
+    QCOMPARE(recorder->status().lost, std::uint64_t{0});
+    QVERIFY(recorder->close());
+    const auto folded = foldFile(path, m_clock);
+    QVERIFY(folded);
+    QCOMPARE(folded->events.size(), std::size_t{201});
+    QCOMPARE(verifyRecording(path, m_clock).exitCode, 3); // sound, but nobody sealed it
+}
+
+void TestRecorder::movedFileIsSaid()
+{
+    const auto path = file("moved.drl");
+    auto recorder = record(path);
+    recorder->append(runFromNow(m_clock));
+    QVERIFY(recorder->flush());
+    fs::rename(path, file("elsewhere.drl"));
+    QVERIFY(becomes([&] { return recorder->status().problem.find("moved") != std::string::npos; }));
+}
+
+/// The child of the kill test: notes with a running number, each told to the parent once flushed.
+static int writeUntilKilled(const char *path, int acknowledge)
+{
+    const auto &clock = systemClock();
+    RecorderOptions options;
+    options.path = path;
+    auto recorder = Recorder::start(options, clock);
+    if (!recorder)
+        return 1;
+    const auto run = runFromNow(clock);
+    (*recorder)->append(run);
+    for (std::int64_t i = 1;; ++i) {
+        OperatorActed act;
+        act.at = clock.now().count();
+        (*recorder)->append(act);
+        if (i % 40 == 0) {
+            if (!(*recorder)->flush() || ::write(acknowledge, &i, sizeof(i)) != sizeof(i))
+                return 1;
+        } else {
+            clock.waitUntil(clock.now() + Micros{2'000}, {});
+        }
+    }
+}
+
+void TestRecorder::killedWriterLosesAQuarterSecondAtMost()
+{
+    Random random(4, 2);
+    std::vector<double> losses;
+    for (int i = 0; i < 20; ++i) {
+        const auto path = file(("killed" + std::to_string(i) + ".drl").c_str());
+        int pipe[2];
+        QCOMPARE(::pipe(pipe), 0);
+        const auto descriptor = std::to_string(pipe[1]);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::execl("/proc/self/exe", "tst_recorder", "--write", path.c_str(), descriptor.c_str(),
+                    nullptr);
+            ::_exit(127);
+        }
+        ::close(pipe[1]);
+        std::int64_t acknowledged = 0;
+        QCOMPARE(::read(pipe[0], &acknowledged, sizeof(acknowledged)),
+                 static_cast<ssize_t>(sizeof(acknowledged)));
+        m_clock.waitUntil(m_clock.now() + Micros{50'000 + static_cast<int>(random.below(300'000))},
+                          {});
+        const auto killedAt = m_clock.now().count();
+        ::kill(child, SIGKILL);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        QVERIFY(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        std::int64_t more = 0;
+        while (::read(pipe[0], &more, sizeof(more)) == sizeof(more))
+            acknowledged = more;
+        ::close(pipe[0]);
+
+        const auto folded = foldFile(path, m_clock);
+        QVERIFY2(folded, folded ? "" : folded.error().text().c_str());
+        QVERIFY(!folded->closed);
+        QCOMPARE(verifyRecording(path, m_clock).exitCode, 3);
+        QVERIFY(static_cast<std::int64_t>(folded->state.actsSeen) >= acknowledged);
+        const auto &newest = std::get<OperatorActed>(folded->events.back().payload);
+        losses.push_back(static_cast<double>(killedAt - newest.at) / 1000.0);
+    }
+    std::sort(losses.begin(), losses.end());
+    qInfo("20 kills: lost %.0f ms in the middle, %.0f ms at most", losses[10], losses.back());
+    QVERIFY2(losses.back() <= 250, qPrintable(QString::number(losses.back())));
+}
+
+void TestRecorder::lateCountsGoIntoTheNextRow()
+{
+    RowAssembler assembler;
+    const MonoTime t0(1'000'000);
+    const auto row = [&](int k) { return assembler.take(t0 + k * kWindow).values; };
+    assembler.add(counted("a", t0 + kWindow, 3));
+    QCOMPARE(row(1).at("a.requests"), 3.0);
+    QVERIFY(!row(2).contains("a.requests")); // nothing said: a gap, not a zero
+    assembler.add(counted("a", t0 + 2 * kWindow, 5));
+    assembler.add(counted("a", t0 + 3 * kWindow, 7));
+    QCOMPARE(row(3).at("a.requests"), 12.0);
+    QCOMPARE(assembler.lateWindows(), std::uint64_t{1});
+    // A broken clock far ahead costs no count either.
+    assembler.add(counted("a", t0 + Micros{3'600'000'000}, 2));
+    QCOMPARE(row(4).at("a.requests"), 2.0);
+}
+
+void TestRecorder::rowWaitsForKnownSourcesOnly()
+{
+    RowAssembler assembler;
+    const MonoTime end(2'000'000);
+    const auto ms = [](int n) { return Micros{n * 1000}; };
+    QVERIFY(!assembler.isComplete(end, end + ms(299))); // nobody known yet: somebody may start
+    QVERIFY(assembler.isComplete(end, end + ms(300)));
+    assembler.add(counted("a", end, 1));
+    QVERIFY(assembler.isComplete(end, end));
+    QVERIFY(!assembler.isComplete(end, end - ms(1)));
+    assembler.add(counted("b", end - kWindow, 1));
+    QVERIFY(!assembler.isComplete(end, end + ms(100)));
+    assembler.add(counted("b", end, 1));
+    QVERIFY(assembler.isComplete(end, end + ms(100)));
+    // Silent for more than a second: not waited for any more.
+    const auto later = end + ms(1100);
+    assembler.add(counted("a", later, 1));
+    QVERIFY(assembler.isComplete(later, later));
+}
+
+void TestRecorder::levelsStandFor300Millis()
+{
+    RowAssembler assembler;
+    const MonoTime t0(1'000'000);
+    Window window;
+    window.source = "replica/1";
+    window.end = (t0 + kWindow).count();
+    Sketch sketch;
+    sketch.add(12.0);
+    window.samples = {{"replica/1.up", 1}};
+    window.sketches = {{"replica/1.latency", sketch.encode()}};
+    assembler.add(window);
+    for (int k = 1; k <= 4; ++k) {
+        const auto row = assembler.take(t0 + k * kWindow);
+        QCOMPARE(row.values.at("replica/1.up"), 1.0);
+        QVERIFY(std::abs(row.values.at("replica/1.latency.p99") - 12.0) < 0.2);
+        QCOMPARE(row.sketches.size(), static_cast<std::size_t>(k == 1)); // counted once
+    }
+    QVERIFY(assembler.take(t0 + 5 * kWindow).values.empty());
+}
+
+void TestRecorder::missingCountsAreZeroOnlyWhenTheSourceSpoke()
+{
+    RowAssembler assembler;
+    const MonoTime t0(1'000'000);
+    assembler.add(counted("a", t0 + kWindow, 3));
+    (void)assembler.take(t0 + kWindow);
+    Window quiet;
+    quiet.source = "a";
+    quiet.end = (t0 + 2 * kWindow).count();
+    assembler.add(quiet);
+    QCOMPARE(assembler.take(t0 + 2 * kWindow).values.at("a.requests"), 0.0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && std::string_view(argv[1]) == "--write")
+        return writeUntilKilled(argv[2], std::atoi(argv[3]));
+    QCoreApplication application(argc, argv);
+    TestRecorder test;
+    return QTest::qExec(&test, argc, argv);
+}
+#include "tst_recorder.moc"
