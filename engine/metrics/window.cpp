@@ -27,8 +27,9 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Sum, "requests"};
     if (name == "store.acked" || endsWith(name, ".appends"))
         return {Fold::Sum, "events"};
-    for (const std::string_view counted : {".requests", ".answered", ".failed", ".late",
-                                           ".ejections", ".retries", ".hedges", ".fallbacks"})
+    for (const std::string_view counted :
+         {".requests", ".answered", ".failed", ".late", ".ejections", ".ejected", ".retries",
+          ".hedges", ".fallbacks", ".fallback", ".refused", ".missed", ".skipped", ".appended"})
         if (endsWith(name, counted))
             return {Fold::Sum, "requests"};
     return {};

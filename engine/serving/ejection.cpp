@@ -105,7 +105,9 @@ std::optional<Rotation::Ticket> Rotation::start(MonoTime now, std::uint64_t trie
         });
     if (!found)
         return std::nullopt;
-    m_next = *found + 1;
+    // A second try must not turn the round: else the one behind a failing replica gets it twice.
+    if (tried == 0)
+        m_next = *found + 1;
     auto &replica = m_replicas[*found];
     const auto number = replica.firstNumber + replica.outstanding.size();
     replica.outstanding.push_back({now, false});

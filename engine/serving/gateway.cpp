@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -89,6 +88,31 @@ private:
     GatewayCore &m_core;
 };
 
+/// "" is the process, which always has an answer; "recommend" serves while a replica does.
+class HealthService final : public grpc::health::v1::Health::CallbackService
+{
+public:
+    explicit HealthService(GatewayCore &core) : m_core(core) {}
+    grpc::ServerUnaryReactor *Check(grpc::CallbackServerContext *context,
+                                    const grpc::health::v1::HealthCheckRequest *request,
+                                    grpc::health::v1::HealthCheckResponse *reply) override
+    {
+        using Reply = grpc::health::v1::HealthCheckResponse;
+        auto *reactor = context->DefaultReactor();
+        const bool model = request->service() == kRecommend;
+        if (!model && !request->service().empty()) {
+            reactor->Finish({grpc::StatusCode::NOT_FOUND, "Only \"\" and \"recommend\" are known"});
+            return reactor;
+        }
+        reply->set_status(model && !m_core.anyReady() ? Reply::NOT_SERVING : Reply::SERVING);
+        reactor->Finish(grpc::Status::OK);
+        return reactor;
+    }
+
+private:
+    GatewayCore &m_core;
+};
+
 } // namespace
 
 /// Members end in reverse order: the server first, then the probes, then what they stand on.
@@ -98,7 +122,7 @@ public:
     Running(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
             GatewayCore::News news)
         : core(options, std::move(popularity), clock, std::move(news)), m_service(core),
-          m_prober(core)
+          m_health(core), m_prober(core)
     {
     }
     ~Running()
@@ -108,10 +132,10 @@ public:
     }
     Result<> listen()
     {
-        grpc::EnableDefaultHealthCheckService(true);
         grpc::reflection::InitProtoReflectionServerBuilderPlugin();
         grpc::ServerBuilder builder;
         builder.RegisterService(&m_service);
+        builder.RegisterService(&m_health);
         builder.AddListeningPort(core.options.listen, grpc::InsecureServerCredentials(), &port);
         builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -129,6 +153,7 @@ public:
 
 private:
     Service m_service;
+    HealthService m_health;
     HealthProber m_prober;
     std::unique_ptr<grpc::Server> m_server;
 };

@@ -8,9 +8,9 @@
 #include "engine/serving/gateway_counters.h"
 #include "engine/serving/gateway_popularity.h"
 #include "engine/serving/retry_budget.h"
-#include "health.grpc.pb.h"
-#include "kserve.grpc.pb.h"
-#include "store.grpc.pb.h"
+#include "engine/proto/health.grpc.pb.h"
+#include "engine/proto/kserve.grpc.pb.h"
+#include "engine/proto/store.grpc.pb.h"
 
 #include <condition_variable>
 #include <functional>

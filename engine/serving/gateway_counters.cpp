@@ -21,12 +21,12 @@ Window GatewayCounters::take(std::int64_t end)
     count("gateway.self.requests", requests);
     count("gateway.self.failed", failed);
     count("gateway.self.retries", retries);
-    count("gateway.self.retries-refused", retriesRefused);
+    count("gateway.self.retries.refused", retriesRefused);
     count("gateway.self.hedges", hedges);
     count("gateway.self.ejected", ejected);
     count("gateway.self.fallback", fallback);
-    count("gateway.self.store-missed", storeMissed);
-    count("gateway.self.breaker-skipped", breakerSkipped);
+    count("gateway.self.store.missed", storeMissed);
+    count("gateway.self.breaker.skipped", breakerSkipped);
     const std::lock_guard lock(m_mutex);
     if (m_latency.count() > 0)
         window.sketches.push_back({"gateway.self.latency", m_latency.encode()});

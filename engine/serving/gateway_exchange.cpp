@@ -138,7 +138,7 @@ void Exchange::askStandby()
 {
     const auto due = dueOfTry();
     if (!due || m_core.standby.empty() || !m_core.switches().fallback)
-        return fallBack({StatusCode::UNAVAILABLE, "No replica is in rotation"});
+        return fallBack(m_why);
     auto attempt = std::make_shared<Try>();
     attempt->due = *due;
     ask(*m_core.standby.front()->infer, std::move(attempt));
@@ -170,6 +170,7 @@ void Exchange::answered(const std::shared_ptr<Try> &attempt, const grpc::Status 
         return reply(attempt, "primary");
     if (isCallersFault(status))
         return finish(status);
+    m_why = status;
     tryAgain(status);
 }
 
@@ -187,8 +188,12 @@ void Exchange::tryAgain(const grpc::Status &why)
     ++m_core.counters.retries;
     if (why.error_code() == StatusCode::DEADLINE_EXCEEDED)
         return askPrimary();
+    // The alarm keeps its callback after the call, so the callback must let go of us by itself.
     m_pause.Set(grpcTime(m_core.clock.now() + m_core.jitter.next()),
-                [self = shared_from_this()](bool) { self->askPrimary(); });
+                [self = shared_from_this()](bool) mutable {
+                    const auto last = std::move(self);
+                    last->askPrimary();
+                });
 }
 
 void Exchange::fallBack(const grpc::Status &why)

@@ -58,6 +58,7 @@ private:
     std::string m_id;
     std::uint64_t m_tried = 0;
     int m_tries = 0;
+    grpc::Status m_why{grpc::StatusCode::UNAVAILABLE, "No replica is in rotation"};
     grpc::Alarm m_pause;
 };
 

@@ -2,7 +2,7 @@
 // What the gateway understands of a KServe v2 ModelInfer, and how it answers one.
 
 #include "engine/base/clock.h"
-#include "kserve.pb.h"
+#include "engine/proto/kserve.pb.h"
 
 #include <grpc/support/time.h>
 #include <grpcpp/support/status.h>

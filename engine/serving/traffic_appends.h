@@ -3,7 +3,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/data/dataset.h"
-#include "store.grpc.pb.h"
+#include "engine/proto/store.grpc.pb.h"
 
 #include <condition_variable>
 #include <deque>

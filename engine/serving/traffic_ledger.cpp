@@ -117,7 +117,7 @@ Window TrafficLedger::window(const Bucket &from, MonoTime end) const
     count(series::kPathPopularity, from.paths[static_cast<std::size_t>(ServingPath::Popularity)]);
     count(series::kPathCached, from.paths[static_cast<std::size_t>(ServingPath::Cached)]);
     count("traffic.appended", from.appended);
-    count("traffic.not-appended", from.notAppended);
+    count("traffic.append.missed", from.notAppended);
     add(series::kTrafficLag, from.lag.count() > 0 ? from.lag.quantile(0.99) : 0);
     if (from.expected > 0)
         add(series::kQuality, from.earned / from.expected);

@@ -4,7 +4,7 @@
 #include "engine/serving/traffic.h"
 #include "engine/serving/traffic_appends.h"
 #include "engine/serving/traffic_schedule.h"
-#include "kserve.grpc.pb.h"
+#include "engine/proto/kserve.grpc.pb.h"
 
 #include <atomic>
 #include <optional>

@@ -7,10 +7,15 @@
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/linalg_cholesky.h>
 #include <ATen/ops/mm.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <exception>
+#include <mutex>
 #include <numeric>
+#include <thread>
 
 namespace engine {
 namespace {
@@ -42,18 +47,34 @@ HalfStep::HalfStep(const SparseRows &rows, int factors) : m_rows(rows), m_factor
     }
 }
 
-bool HalfStep::solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &out,
+bool HalfStep::solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &out, int threads,
                      std::stop_token stop) const
 {
     // The padding row of `fixed` is zero and adds nothing.
     const auto gram = at::mm(fixed.t(), fixed).mul_(ridge.alpha0);
     out.zero_();
-    for (const auto &block : m_blocks) {
-        if (stop.stop_requested())
-            return false;
-        solveBlock(block, fixed, gram, ridge, out);
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr failure; // guarded by mutex
+    const auto work = [&] {
+        const c10::InferenceMode inference; // is a setting of each thread
+        try {
+            for (auto b = next++; b < m_blocks.size() && !stop.stop_requested(); b = next++)
+                solveBlock(m_blocks[b], fixed, gram, ridge, out);
+        } catch (...) {
+            const std::lock_guard lock(mutex);
+            failure = std::current_exception();
+        }
+    };
+    {
+        std::vector<std::jthread> helpers;
+        for (int t = 1; t < threads; ++t)
+            helpers.emplace_back(work);
+        work();
     }
-    return true;
+    if (failure)
+        std::rethrow_exception(failure);
+    return !stop.stop_requested();
 }
 
 void HalfStep::solveBlock(const Block &block, const at::Tensor &fixed, const at::Tensor &gram,

@@ -1,7 +1,9 @@
 #pragma once
 // One half of an alternating-least-squares epoch: with one side fixed, every row of the other side
 // is a ridge regression of its own; rows of similar length are solved together in blocks bounded in
-// memory. Includes LibTorch: keep it out of headers that others include.
+// memory. Blocks go to threads of ours and LibTorch itself runs on one: its own team spins at every
+// small product, which cost 3 times as much beside other work (README); and so the number of
+// threads changes no bit. Includes LibTorch: keep it out of headers that others include.
 
 #include "engine/training/interactions.h"
 
@@ -21,11 +23,12 @@ public:
     /// Plans the blocks for these rows once; the rows are borrowed and must outlive it.
     HalfStep(const SparseRows &rows, int factors);
 
-    /// Solves all rows against `fixed` [columns + 1, d], whose last row is zero; writes `out` [rows
+    /// Call with at::set_num_threads(1). Solves all rows against `fixed` [columns + 1, d], whose
+    /// last row is zero; writes `out` [rows
     /// (+1), d]. Rows without entries become zero. Throws c10::Error when a system is not positive
     /// definite. False when stopped.
     [[nodiscard]] bool solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &out,
-                             std::stop_token stop) const;
+                             int threads, std::stop_token stop) const;
 
 private:
     struct Block

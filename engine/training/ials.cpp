@@ -26,7 +26,7 @@ class Validation
 {
 public:
     Validation(const Dataset &train, const SparseRows &rows, int most, const IalsOptions &options)
-        : m_ridge{options.alpha0, options.lambda, options.nu}
+        : m_ridge{options.alpha0, options.lambda, options.nu}, m_threads(options.threads)
     {
         std::vector<std::size_t> eligible;
         for (std::size_t s = 0; s < train.shoppers(); ++s) {
@@ -59,7 +59,7 @@ public:
         const auto n = static_cast<std::int64_t>(m_rows.columns);
         auto shopperFactors =
             at::empty({static_cast<std::int64_t>(m_labels.size()), items.size(1)});
-        if (m_labels.empty() || !m_step->solve(items, m_ridge, shopperFactors, stop))
+        if (m_labels.empty() || !m_step->solve(items, m_ridge, shopperFactors, m_threads, stop))
             return 0;
         constexpr std::int64_t kBlock = 128;
         auto scores = at::empty({kBlock, n});
@@ -81,6 +81,7 @@ public:
 
 private:
     Ridge m_ridge;
+    int m_threads;
     SparseRows m_rows;
     std::vector<std::uint32_t> m_labels;
     std::optional<HalfStep> m_step;
@@ -160,7 +161,8 @@ private:
                              at::Tensor &v)
     {
         const auto begin = elapsed();
-        if (!shoppers.solve(v, ridge(), u, m_stop) || !itemStep.solve(u, ridge(), v, m_stop))
+        if (!shoppers.solve(v, ridge(), u, m_options.threads, m_stop)
+            || !itemStep.solve(u, ridge(), v, m_options.threads, m_stop))
             return false;
         m_model.epochSeconds.push_back(elapsed() - begin);
         return true;
@@ -276,7 +278,7 @@ Result<IalsModel> trainIals(const Dataset &train, const IalsOptions &options, co
     DR_RETURN_IF_ERROR(check(train, options));
     try {
         const c10::InferenceMode inference;
-        at::set_num_threads(options.threads);
+        at::set_num_threads(1); // the threads are ours, see half_step.h
         return Trainer(train, options, clock, listener, std::move(stop)).run();
     } catch (const c10::Error &error) {
         return fail(ErrorCode::Internal,

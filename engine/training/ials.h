@@ -3,7 +3,7 @@
 // equations. Loss: sum over seen of (1 - w.v)^2 + alpha0 sum over all of (w.v)^2 + lambda sum (|I|
 // + alpha0 N)^nu |w|^2, both sides (Rendle, Krichene, Zhang, Koren, "Revisiting the Performance of
 // iALS on Item Recommendation Benchmarks", 2021). Call from one thread; it sets LibTorch's thread
-// count for the process. The same data, options and thread count give the same bytes.
+// count for the process to 1. The same data and options give the same bytes, whatever the threads.
 
 #include "engine/base/clock.h"
 #include "engine/data/dataset.h"

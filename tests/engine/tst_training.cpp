@@ -31,7 +31,7 @@ private Q_SLOTS:
     void beatsPopularityAndNotTheOracle();
     void evaluationAgreesWithTheLists();
     void constantModelEarnsNothing();
-    void sameSeedSameBytes();
+    void sameSeedSameBytesWithAnyThreads();
     void otherSeedOtherBytes();
     void validationStopsEarly();
     void stopIsHeard();
@@ -325,11 +325,13 @@ void TestTraining::constantModelEarnsNothing()
     QCOMPARE(evaluation->metrics.at("hr@10"), 0.0);
 }
 
-void TestTraining::sameSeedSameBytes()
+void TestTraining::sameSeedSameBytesWithAnyThreads()
 {
     const auto options = defaultIals(m_split.train);
     const auto a = trainIals(m_split.train, options, systemClock());
-    const auto b = trainIals(m_split.train, options, systemClock());
+    auto threaded = options;
+    threaded.threads = 3;
+    const auto b = trainIals(m_split.train, threaded, systemClock());
     QVERIFY(a && b);
     QVERIFY(a->itemFactors == b->itemFactors);
     QCOMPARE(packaged(*a)->digest(), packaged(*b)->digest());

@@ -1,0 +1,560 @@
+// The gateway between real sockets: fake replicas and a fake store that behave as told.
+#include "engine/serving/gateway.h"
+#include "engine/serving/gateway_channel.h"
+#include "engine/serving/gateway_wire.h"
+#include "tests/support/fake_shop.h"
+
+#include <QtTest>
+#include <condition_variable>
+
+using namespace engine;
+using test::FakeReplica;
+using test::FakeStore;
+using test::Mood;
+
+namespace {
+
+struct Reply
+{
+    grpc::Status status;
+    inference::ModelInferResponse reply;
+    double millis = 0;
+    [[nodiscard]] std::string path() const { return textOf(reply, "path"); }
+    [[nodiscard]] std::string target() const { return textOf(reply, "target"); }
+};
+
+inference::ModelInferRequest historyRequest()
+{
+    GatewayRequest request;
+    request.rows = 1;
+    request.columns = 2;
+    request.history = {1, 2};
+    request.k = 10;
+    inference::ModelInferRequest out;
+    writeInfer(request, kRecommend, out);
+    return out;
+}
+
+inference::ModelInferRequest shopperRequest(std::int64_t shopper, std::int32_t h)
+{
+    inference::ModelInferRequest out;
+    out.set_model_name("recommend");
+    const auto add = [&](const char *name, const char *type) {
+        auto *input = out.add_inputs();
+        input->set_name(name);
+        input->set_datatype(type);
+        input->add_shape(1);
+        return input->mutable_contents();
+    };
+    add("shopper", "INT64")->add_int64_contents(shopper);
+    add("h", "INT32")->add_int_contents(h);
+    add("k", "INT32")->add_int_contents(10);
+    return out;
+}
+
+/// A gateway with its replicas and its store, and a client at its door.
+class Bed
+{
+public:
+    explicit Bed(int count, GatewayOptions options = {}, bool standby = false)
+    {
+        setUpGrpcForDrills();
+        for (int i = 1; i <= count; ++i) {
+            replicas.push_back(std::make_unique<FakeReplica>("digest-a"));
+            options.replicas.push_back(
+                {"replica/" + std::to_string(i), replicas.back()->address()});
+        }
+        if (standby) {
+            spare = std::make_unique<FakeReplica>("digest-b");
+            options.standby.push_back({"standby/1", spare->address()});
+        }
+        options.store = store.address();
+        std::vector<std::uint32_t> popular;
+        for (std::uint32_t i = 0; i < 50; ++i)
+            popular.push_back(i);
+        auto started = Gateway::start(options, PopularityList(popular), systemClock(),
+                                      [this](Payload payload) { note(std::move(payload)); });
+        if (!started)
+            qFatal("%s", started.error().text().c_str());
+        gateway = std::move(*started);
+        m_stub = inference::GRPCInferenceService::NewStub(
+            resilientChannel("127.0.0.1:" + std::to_string(gateway->port())));
+    }
+    /// Until every replica answered its first probe.
+    bool ready()
+    {
+        return QTest::qWaitFor(
+            [this] {
+                double up = 0;
+                for (const auto &sample : collect().samples)
+                    if (sample.series.ends_with(".up"))
+                        up += sample.value;
+                return up == static_cast<double>(replicas.size());
+            },
+            10'000);
+    }
+    Window collect()
+    {
+        const auto window = gateway->collect(alignUp(systemClock().now()));
+        for (const auto &sample : window.samples)
+            totals[sample.series] += sample.value;
+        return window;
+    }
+    double total(const std::string &series)
+    {
+        (void)collect();
+        return totals[series];
+    }
+    Reply ask(const inference::ModelInferRequest &request, Micros deadline = Micros{1'000'000})
+    {
+        Reply out;
+        grpc::ClientContext context;
+        const auto start = systemClock().now();
+        context.set_deadline(grpcTime(start + deadline));
+        out.status = m_stub->ModelInfer(&context, request, &out.reply);
+        out.millis = static_cast<double>((systemClock().now() - start).count()) / 1000;
+        return out;
+    }
+    /// An open loop: `count` requests `gap` apart; waits for all of them.
+    std::vector<Reply> load(int count, Micros gap, const std::function<void(int)> &before = {})
+    {
+        struct Call
+        {
+            grpc::ClientContext context;
+            Reply result;
+        };
+        const auto request = historyRequest();
+        std::mutex mutex;
+        std::condition_variable over;
+        int left = count;
+        std::vector<std::unique_ptr<Call>> calls;
+        auto due = systemClock().now();
+        for (int i = 0; i < count; ++i) {
+            systemClock().waitUntil(due, {});
+            if (before)
+                before(i);
+            auto &call = *calls.emplace_back(std::make_unique<Call>());
+            call.context.set_deadline(grpcTime(due + Micros{1'000'000}));
+            m_stub->async()->ModelInfer(
+                &call.context, &request, &call.result.reply,
+                [&, due, at = &call](const grpc::Status &status) {
+                    at->result.status = status;
+                    at->result.millis =
+                        static_cast<double>((systemClock().now() - due).count()) / 1000;
+                    const std::lock_guard lock(mutex);
+                    if (--left == 0)
+                        over.notify_all();
+                });
+            due += gap;
+        }
+        std::unique_lock lock(mutex);
+        over.wait(lock, [&] { return left == 0; });
+        std::vector<Reply> out;
+        for (auto &call : calls)
+            out.push_back(std::move(call->result));
+        return out;
+    }
+    void setSwitch(const char *name, bool on)
+    {
+        auto switches = gateway->switches();
+        const std::map<std::string_view, bool *> all{{"ejection", &switches.ejection},
+                                                     {"breaker", &switches.breaker},
+                                                     {"fallback", &switches.fallback},
+                                                     {"retry", &switches.retry},
+                                                     {"hedging", &switches.hedging}};
+        *all.at(name) = on;
+        gateway->setSwitches(switches);
+    }
+    int events(const std::string &kind, bool active)
+    {
+        const std::lock_guard lock(m_mutex);
+        return static_cast<int>(std::ranges::count_if(m_events, [&](const ResponseChanged &event) {
+            return event.kind == kind && event.active == active;
+        }));
+    }
+
+    FakeStore store;
+    std::vector<std::unique_ptr<FakeReplica>> replicas;
+    std::unique_ptr<FakeReplica> spare;
+    std::map<std::string, double> totals;
+    std::unique_ptr<Gateway> gateway;
+
+private:
+    void note(Payload payload)
+    {
+        const std::lock_guard lock(m_mutex);
+        m_events.push_back(std::get<ResponseChanged>(std::move(payload)));
+    }
+    std::unique_ptr<inference::GRPCInferenceService::Stub> m_stub;
+    std::mutex m_mutex; ///< guards m_events
+    std::vector<ResponseChanged> m_events;
+};
+
+int failures(const std::vector<Reply> &replies)
+{
+    return static_cast<int>(
+        std::ranges::count_if(replies, [](const Reply &reply) { return !reply.status.ok(); }));
+}
+
+int slowerThan(const std::vector<Reply> &replies, double millis)
+{
+    return static_cast<int>(
+        std::ranges::count_if(replies, [&](const Reply &reply) { return reply.millis > millis; }));
+}
+
+int onPath(const std::vector<Reply> &replies, const std::string &path)
+{
+    return static_cast<int>(
+        std::ranges::count_if(replies, [&](const Reply &reply) { return reply.path() == path; }));
+}
+
+} // namespace
+
+class TestGateway : public QObject
+{
+    Q_OBJECT
+private Q_SLOTS:
+    void answersSayWhoServed();
+    void readsTheHistoryOfAShopper();
+    void rawContentsComeBackRaw();
+    void wrongRequestsAreToldWhatIsWrong_data();
+    void wrongRequestsAreToldWhatIsWrong();
+    void isReadyOnlyWithAReplica();
+    void anErrorIsTriedOnAnotherReplica();
+    void overloadIsNeverTriedAgain();
+    void aSilentReplicaCostsOneTryOnly();
+    void aFailingReplicaIsEjectedAndComesBack();
+    void aFrozenReplicaCostsAHandfulOfLateRequests();
+    void aKilledReplicaCostsNoRequest();
+    void theCallersDeadlineReachesTheReplica();
+    void aRequestWithoutTimeIsNotStarted();
+    void aSilentStoreFallsBackToPopularity();
+    void allReplicasGoneFallsBackToPopularity();
+    void theStandbyComesBeforePopularity();
+};
+
+void TestGateway::answersSayWhoServed()
+{
+    Bed bed(3);
+    QVERIFY(bed.ready());
+    std::map<std::string, int> targets;
+    for (int i = 0; i < 30; ++i) {
+        const auto reply = bed.ask(historyRequest());
+        QVERIFY2(reply.status.ok(), reply.status.error_message().c_str());
+        QCOMPARE(reply.path(), std::string("primary"));
+        QCOMPARE(textOf(reply.reply, "digest"), std::string("digest-a"));
+        QCOMPARE(textOf(reply.reply, "version"), std::string("7"));
+        QVERIFY(isComplete(reply.reply, 1, 10));
+        ++targets[reply.target()];
+    }
+    QCOMPARE(targets.size(), 3u);
+    for (const auto &[target, count] : targets)
+        QCOMPARE(count, 10);
+    QCOMPARE(bed.total("gateway.self.requests"), 30.0);
+    QCOMPARE(bed.total("gateway.self.failed"), 0.0);
+    QCOMPARE(bed.events("ejection", true) + bed.events("fallback", true), 0);
+}
+
+void TestGateway::readsTheHistoryOfAShopper()
+{
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    const auto reply = bed.ask(shopperRequest(40, 3));
+    QVERIFY(reply.status.ok());
+    QCOMPARE(reply.path(), std::string("primary"));
+    QCOMPARE(bed.replicas[0]->firstHistoryItem.load(), 40);
+    QVERIFY(bed.ask(shopperRequest(40, 0)).status.ok()); // a shopper without a past
+    QCOMPARE(bed.replicas[0]->firstHistoryItem.load(), -1);
+}
+
+void TestGateway::rawContentsComeBackRaw()
+{
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    auto request = historyRequest();
+    const std::int64_t history[] = {1, 2};
+    const std::int32_t k = 10;
+    for (auto &input : *request.mutable_inputs())
+        input.clear_contents();
+    request.add_raw_input_contents(history, sizeof history);
+    request.add_raw_input_contents(&k, sizeof k);
+    const auto reply = bed.ask(request);
+    QVERIFY2(reply.status.ok(), reply.status.error_message().c_str());
+    QCOMPARE(reply.reply.raw_output_contents_size(), 2);
+    QCOMPARE(reply.reply.raw_output_contents(0).size(), 80u);
+    QCOMPARE(reply.reply.outputs(0).contents().int64_contents_size(), 0);
+}
+
+void TestGateway::wrongRequestsAreToldWhatIsWrong_data()
+{
+    QTest::addColumn<int>("which");
+    QTest::addColumn<int>("code");
+    QTest::addRow("other model") << 0 << static_cast<int>(grpc::StatusCode::NOT_FOUND);
+    for (int i = 1; i <= 6; ++i)
+        QTest::addRow("case %d", i) << i << static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+void TestGateway::wrongRequestsAreToldWhatIsWrong()
+{
+    QFETCH(int, which);
+    QFETCH(int, code);
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    auto request = historyRequest();
+    auto &history = *request.mutable_inputs(0), &k = *request.mutable_inputs(1);
+    switch (which) {
+    case 0:
+        request.set_model_name("other");
+        break;
+    case 1:
+        k.mutable_contents()->set_int_contents(0, 0);
+        break;
+    case 2:
+        k.mutable_contents()->set_int_contents(0, 1'000'000);
+        break;
+    case 3: // fewer values than the shape says
+        history.set_shape(1, 1000);
+        break;
+    case 4: // a shape whose product overflows
+        history.set_shape(0, std::int64_t{1} << 62);
+        history.set_shape(1, 4);
+        break;
+    case 5:
+        history.set_name("histroy");
+        break;
+    case 6:
+        request.mutable_inputs()->RemoveLast();
+        break;
+    }
+    const auto reply = bed.ask(request);
+    QCOMPARE(static_cast<int>(reply.status.error_code()), code);
+    QVERIFY(!reply.status.error_message().empty());
+    QCOMPARE(bed.replicas[0]->calls.load(), 0);
+}
+
+void TestGateway::isReadyOnlyWithAReplica()
+{
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    auto stub = inference::GRPCInferenceService::NewStub(
+        resilientChannel("127.0.0.1:" + std::to_string(bed.gateway->port())));
+    const auto ready = [&] {
+        grpc::ClientContext context;
+        inference::ServerReadyResponse reply;
+        return stub->ServerReady(&context, {}, &reply).ok() && reply.ready();
+    };
+    QVERIFY(ready());
+    GatewayOptions options;
+    options.replicas = {{"replica/1", "127.0.0.1:1"}}; // nobody listens there
+    auto lonely = Gateway::start(options, PopularityList({1, 2, 3}), systemClock(), {});
+    QVERIFY(lonely.has_value());
+    stub = inference::GRPCInferenceService::NewStub(
+        resilientChannel("127.0.0.1:" + std::to_string((*lonely)->port())));
+    QVERIFY(!ready());
+}
+
+void TestGateway::anErrorIsTriedOnAnotherReplica()
+{
+    for (const bool retry : {true, false}) {
+        Bed bed(2);
+        QVERIFY(bed.ready());
+        bed.setSwitch("ejection", false); // so that the failing one keeps its share
+        bed.setSwitch("breaker", false);
+        bed.setSwitch("fallback", false);
+        bed.setSwitch("retry", retry);
+        bed.replicas[0]->mood = Mood::Fails;
+        int bad = 0;
+        for (int i = 0; i < 20; ++i)
+            bad += !bed.ask(historyRequest()).status.ok();
+        QCOMPARE(bad, retry ? 0 : 10);
+        QCOMPARE(bed.total("gateway.self.retries"), retry ? 10.0 : 0.0);
+    }
+}
+
+void TestGateway::overloadIsNeverTriedAgain()
+{
+    Bed bed(2);
+    QVERIFY(bed.ready());
+    bed.setSwitch("fallback", false);
+    bed.replicas[0]->mood = Mood::Overloaded;
+    int overloaded = 0;
+    for (int i = 0; i < 20; ++i)
+        overloaded +=
+            bed.ask(historyRequest()).status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    QCOMPARE(overloaded, 10);
+    QCOMPARE(bed.total("gateway.self.retries"), 0.0);
+    QCOMPARE(bed.events("ejection", true), 0); // full is not broken
+}
+
+void TestGateway::aSilentReplicaCostsOneTryOnly()
+{
+    Bed bed(2);
+    QVERIFY(bed.ready());
+    bed.replicas[0]->mood = Mood::Silent;
+    for (int i = 0; i < 2; ++i) {
+        const auto reply = bed.ask(historyRequest());
+        QVERIFY(reply.status.ok());
+        QCOMPARE(reply.target(), std::string("replica/2"));
+        QVERIFY2(reply.millis < 200, qPrintable(QString::number(reply.millis)));
+    }
+}
+
+void TestGateway::aFailingReplicaIsEjectedAndComesBack()
+{
+    for (const int count : {2, 3}) {
+        GatewayOptions options;
+        options.ejection.base = Micros{400'000};
+        options.health.interval = Micros{50'000};
+        Bed bed(count, options);
+        QVERIFY(bed.ready());
+        bed.replicas[0]->mood = Mood::Fails;
+        const auto replies = bed.load(100, Micros{3'000});
+        QCOMPARE(failures(replies), 0);
+        QCOMPARE(onPath(replies, "primary"), 100);
+        QCOMPARE(bed.replicas[0]->calls.load(), 3);
+        QCOMPARE(bed.events("ejection", true), 1);
+        QCOMPARE(bed.events("ejection", false), 0);
+        bed.replicas[0]->mood = Mood::Answers;
+        QTRY_COMPARE_WITH_TIMEOUT(bed.events("ejection", false), 1, 5'000);
+        const auto before = bed.replicas[0]->calls.load();
+        QCOMPARE(failures(bed.load(count * 10, Micros{3'000})), 0);
+        QCOMPARE(bed.replicas[0]->calls.load() - before, 10);
+    }
+}
+
+void TestGateway::aFrozenReplicaCostsAHandfulOfLateRequests()
+{
+    int slow[2] = {}, calls[2] = {};
+    for (const bool ejection : {true, false}) {
+        Bed bed(3);
+        QVERIFY(bed.ready());
+        bed.setSwitch("ejection", ejection);
+        const auto replies = bed.load(600, Micros{5'000}, [&](int i) {
+            if (i == 100)
+                bed.replicas[0]->mood = Mood::Silent;
+        });
+        slow[ejection] = slowerThan(replies, 60);
+        calls[ejection] = bed.replicas[0]->calls.load();
+        if (ejection) {
+            QCOMPARE(failures(replies), 0);
+            QVERIFY(slowerThan(replies, 250) <= 2);
+            QCOMPARE(bed.events("ejection", true), 1);
+        } else {
+            QCOMPARE(bed.events("ejection", true), 0);
+        }
+    }
+    qInfo("frozen: %d slow and %d calls with ejection, %d and %d without", slow[1], calls[1],
+          slow[0], calls[0]);
+    QVERIFY(slow[1] <= 10);
+    QVERIFY(slow[0] > 100);
+}
+
+void TestGateway::aKilledReplicaCostsNoRequest()
+{
+    Bed bed(3);
+    QVERIFY(bed.ready());
+    const auto replies = bed.load(400, Micros{5'000}, [&](int i) {
+        if (i == 100)
+            bed.replicas[1]->stop();
+    });
+    QCOMPARE(failures(replies), 0);
+    QCOMPARE(onPath(replies, "primary"), 400);
+    QCOMPARE(bed.events("ejection", true), 1);
+    bed.replicas[1]->serveAgain();
+    QTRY_COMPARE_WITH_TIMEOUT(bed.events("ejection", false), 1, 8'000);
+    QVERIFY(bed.ready());
+}
+
+void TestGateway::theCallersDeadlineReachesTheReplica()
+{
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    QVERIFY(bed.ask(historyRequest(), Micros{60'000}).status.ok());
+    QVERIFY(bed.replicas[0]->lastDeadlineMicros <= 60'000);
+    QVERIFY(bed.replicas[0]->lastDeadlineMicros > 0);
+    QVERIFY(bed.ask(historyRequest()).status.ok()); // then the per-try time-out bounds it
+    QVERIFY(bed.replicas[0]->lastDeadlineMicros <= 101'000);
+    auto request = historyRequest();
+    (*request.mutable_parameters())["timeout"].set_int64_param(50'000);
+    QVERIFY(bed.ask(request).status.ok());
+    QVERIFY(bed.replicas[0]->lastDeadlineMicros <= 50'000);
+}
+
+void TestGateway::aRequestWithoutTimeIsNotStarted()
+{
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    auto request = historyRequest();
+    (*request.mutable_parameters())["timeout"].set_int64_param(1'000);
+    const auto reply = bed.ask(request);
+    QCOMPARE(bed.replicas[0]->calls.load(), 0);
+    QCOMPARE(reply.path(), std::string("popularity"));
+    bed.setSwitch("fallback", false);
+    QCOMPARE(bed.ask(request).status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+    QCOMPARE(bed.replicas[0]->calls.load(), 0);
+}
+
+void TestGateway::aSilentStoreFallsBackToPopularity()
+{
+    Bed bed(1);
+    QVERIFY(bed.ready());
+    bed.store.mood = Mood::Silent;
+    const auto reply = bed.ask(shopperRequest(3, 5));
+    QVERIFY(reply.status.ok());
+    QCOMPARE(reply.path(), std::string("popularity"));
+    QVERIFY2(reply.millis < 150, qPrintable(QString::number(reply.millis)));
+    QCOMPARE(bed.replicas[0]->calls.load(), 0);
+    QCOMPARE(bed.total("gateway.self.store.missed"), 1.0);
+    bed.setSwitch("fallback", false);
+    QCOMPARE(bed.ask(shopperRequest(3, 5)).status.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+void TestGateway::allReplicasGoneFallsBackToPopularity()
+{
+    GatewayOptions options;
+    options.breaker.probeEvery = Micros{200'000};
+    Bed bed(2, options);
+    QVERIFY(bed.ready());
+    for (auto &replica : bed.replicas)
+        replica->mood = Mood::Silent;
+    const auto replies = bed.load(100, Micros{5'000});
+    QCOMPARE(failures(replies), 0);
+    QVERIFY(slowerThan(replies, 250) <= 5); // two tries of 100 ms and a busy host
+    QCOMPARE(onPath(replies, "popularity"), 100);
+    // The history of the requests is items 1 and 2.
+    QCOMPARE(replies[0].reply.outputs(0).contents().int64_contents(0), 0);
+    QCOMPARE(replies[0].reply.outputs(0).contents().int64_contents(1), 3);
+    QCOMPARE(bed.events("fallback", true), 1);
+    QCOMPARE(bed.events("breaker", true), 1);
+    QCOMPARE(bed.events("ejection", true), 0); // nobody answered, so nobody is worse
+    QVERIFY(bed.replicas[0]->calls + bed.replicas[1]->calls < 100); // the breaker spared them
+    QVERIFY(bed.total("gateway.self.breaker.skipped") > 20);
+    QTRY_COMPARE_WITH_TIMEOUT(bed.events("fallback", false), 1, 5'000);
+    for (auto &replica : bed.replicas)
+        replica->mood = Mood::Answers;
+    const auto after = bed.load(400, Micros{5'000});
+    QCOMPARE(failures(after), 0);
+    QCOMPARE(bed.events("breaker", false), 1);
+    QCOMPARE(after.back().path(), std::string("primary"));
+    bed.setSwitch("fallback", false);
+    for (auto &replica : bed.replicas)
+        replica->mood = Mood::Fails;
+    QCOMPARE(failures(bed.load(20, Micros{5'000})), 20);
+}
+
+void TestGateway::theStandbyComesBeforePopularity()
+{
+    Bed bed(2, {}, true);
+    QVERIFY(bed.ready());
+    for (auto &replica : bed.replicas)
+        replica->mood = Mood::Fails;
+    const auto reply = bed.ask(historyRequest());
+    QCOMPARE(reply.path(), std::string("standby"));
+    QCOMPARE(reply.target(), std::string("standby/1"));
+    QCOMPARE(textOf(reply.reply, "digest"), std::string("digest-b"));
+    bed.spare->mood = Mood::Fails;
+    QCOMPARE(bed.ask(historyRequest()).path(), std::string("popularity"));
+}
+
+QTEST_GUILESS_MAIN(TestGateway)
+#include "tst_gateway.moc"
