@@ -1,0 +1,153 @@
+#include "engine/agent/agent_service.h"
+
+#include "engine/agent/wire.h"
+
+namespace engine {
+
+namespace proto = drillroom::v1;
+
+template <class Act>
+grpc::Status AgentService::guarded(Context *context, bool startsSomething, Outcome *outcome,
+                                   Act act)
+{
+    const auto &metadata = context->client_metadata();
+    const auto found = metadata.find("drillroom-lease");
+    const auto token = found == metadata.end()
+                           ? std::string{}
+                           : std::string(found->second.data(), found->second.size());
+    Result<> result;
+    if (const auto leased = m_warden.checkLease(token); !leased)
+        return {grpc::StatusCode::FAILED_PRECONDITION, leased.error().text()};
+    if (startsSomething && m_warden.isHalted())
+        result = fail(ErrorCode::Halted,
+                      "Everything is halted; release it with: drillctl halt --release");
+    else
+        result = act();
+    const auto detail = std::move(*outcome->mutable_detail());
+    *outcome = wire::toProto(result);
+    outcome->set_detail(detail);
+    return grpc::Status::OK;
+}
+
+grpc::Status AgentService::Describe(Context *, const Empty *, proto::AgentInfo *reply)
+{
+    reply->set_version(DRILLROOM_VERSION);
+    reply->set_pid(::getpid());
+    reply->set_holder(m_warden.holder());
+    reply->set_halted(m_warden.isHalted());
+    reply->set_stays(m_shop.stays());
+    for (const auto &kind : faultKinds())
+        reply->add_faults(kind.name);
+    return grpc::Status::OK;
+}
+
+grpc::Status AgentService::Watch(Context *context, const Empty *,
+                                 grpc::ServerWriter<proto::News> *writer)
+{
+    const auto queue = m_hub.watch();
+    writer->SendInitialMetadata(); // from here on nothing is missed
+    while (!context->IsCancelled() && !queue->isOver()) {
+        const auto item = queue->pop();
+        if (item && !writer->Write(wire::toProto(*item)))
+            break;
+    }
+    m_hub.leave(queue);
+    if (queue->lost() == 0)
+        return grpc::Status::OK;
+    LinkChanged event;
+    event.source = "watcher";
+    event.detail = "A watcher did not keep up and was dropped";
+    event.up = false;
+    event.lost = queue->lost();
+    event.at = m_clock.now().count();
+    m_hub.publish(Payload{event});
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "This watcher did not keep up; watch anew"};
+}
+
+grpc::Status AgentService::ShopUp(Context *context, const proto::ShopUpRequest *request,
+                                  Outcome *outcome)
+{
+    return guarded(context, true, outcome, [&]() -> Result<> {
+        const ShopSpec spec{request->name(), request->replicas(), request->standby(),
+                            request->stays()};
+        if (!m_shop.isWanted() || spec.stays)
+            m_warden.ownShop(spec.stays);
+        const auto status = m_shop.up(spec);
+        DR_RETURN_IF_ERROR(status);
+        outcome->set_detail(wire::toJson(*status));
+        return {};
+    });
+}
+
+grpc::Status AgentService::ShopDown(Context *context, const Empty *, Outcome *outcome)
+{
+    return guarded(context, false, outcome, [&]() -> Result<> {
+        DR_RETURN_IF_ERROR(m_warden.undoFault(0));
+        return m_shop.down();
+    });
+}
+
+grpc::Status AgentService::ShopStatus(Context *, const Empty *, Outcome *outcome)
+{
+    outcome->set_ok(true);
+    outcome->set_detail(wire::toJson(m_shop.status()));
+    return grpc::Status::OK;
+}
+
+grpc::Status AgentService::StartLoad(Context *context, const proto::StartLoadRequest *request,
+                                     Outcome *outcome)
+{
+    return guarded(context, true, outcome,
+                   [&] { return m_shop.startLoad(wire::fromProto(*request)); });
+}
+
+grpc::Status AgentService::StopLoad(Context *context, const Empty *, Outcome *outcome)
+{
+    return guarded(context, false, outcome, [&] { return m_shop.stopLoad(); });
+}
+
+grpc::Status AgentService::SetSwitches(Context *context, const proto::SwitchesRequest *request,
+                                       Outcome *outcome)
+{
+    return guarded(context, false, outcome, [&]() -> Result<> {
+        const auto switches = wire::fromProto(*request);
+        DR_RETURN_IF_ERROR(switches);
+        return m_shop.setSwitches(*switches);
+    });
+}
+
+grpc::Status AgentService::ApplyFault(Context *context, const proto::ApplyFaultRequest *request,
+                                      Outcome *outcome)
+{
+    // The warden refuses it while halted, so that the refusal is an event too.
+    return guarded(context, false, outcome, [&]() -> Result<> {
+        if (request->duration_us() < 0)
+            return fail(ErrorCode::InvalidInput, "A fault's duration cannot be negative");
+        return m_warden.applyFault(wire::fromProto(*request));
+    });
+}
+
+grpc::Status AgentService::UndoFault(Context *context, const proto::UndoFaultRequest *request,
+                                     Outcome *outcome)
+{
+    return guarded(context, false, outcome, [&] { return m_warden.undoFault(request->id()); });
+}
+
+grpc::Status AgentService::Restart(Context *context, const proto::TargetRequest *request,
+                                   Outcome *outcome)
+{
+    return guarded(context, true, outcome, [&] {
+        return m_shop.restart(request->target(),
+                              request->by().empty() ? "operator" : request->by());
+    });
+}
+
+grpc::Status AgentService::Stop(Context *context, const Empty *, Outcome *outcome)
+{
+    return guarded(context, false, outcome, [&]() -> Result<> {
+        m_warden.end();
+        return {};
+    });
+}
+
+} // namespace engine

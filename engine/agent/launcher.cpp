@@ -1,0 +1,70 @@
+#include "engine/agent/launcher.h"
+
+#include "engine/agent/launcher_loop.h"
+
+#include <csignal>
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace engine {
+
+using nlohmann::json;
+
+Result<Launcher> Launcher::fork()
+{
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return failErrno("Cannot make the launcher's socket");
+    Fd ours(ends[0]), its(ends[1]);
+    const auto pid = ::fork();
+    if (pid < 0)
+        return failErrno("Cannot fork the launcher");
+    if (pid == 0)
+        launcherLoop(its.release());
+    Launcher launcher;
+    launcher.m_socket = std::move(ours);
+    launcher.m_pid = pid;
+    return launcher;
+}
+
+Result<> Launcher::start(const std::string &target, const std::vector<std::string> &argv,
+                         const std::string &log)
+{
+    return send(json{{"start", target}, {"argv", argv}, {"log", log}}.dump());
+}
+
+void Launcher::killAll()
+{
+    [[maybe_unused]] const auto sent = send(R"({"kill":true})");
+}
+
+Result<> Launcher::send(const std::string &message)
+{
+    if (::send(m_socket.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        return failErrno("Cannot reach the launcher");
+    return {};
+}
+
+std::optional<LauncherReport> Launcher::read(int limitMillis)
+{
+    pollfd entry{m_socket.get(), POLLIN, 0};
+    if (::poll(&entry, 1, limitMillis) != 1)
+        return {};
+    std::string text(64 * 1024, '\0');
+    const auto n = ::recv(m_socket.get(), text.data(), text.size(), 0);
+    if (n <= 0) {
+        *m_gone = true;
+        return {};
+    }
+    text.resize(static_cast<std::size_t>(n));
+    const auto report = json::parse(text, nullptr, false);
+    const auto target = report.value("target", std::string{});
+    const auto pid = report.value("pid", pid_t{0});
+    if (report.contains("start_time"))
+        return ProcessStarted{target, {pid, report.value("start_time", std::uint64_t{0})}};
+    return ProcessEnded{target, pid, report.value("how", std::string{})};
+}
+
+} // namespace engine

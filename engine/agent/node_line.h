@@ -1,0 +1,28 @@
+#pragma once
+// The agent's side of one node's stream: commands go out, answers come back.
+
+#include "engine/cluster/cluster.h"
+
+namespace engine {
+
+/// Thread-safe; every call but tellSwitches waits for the node's answer, up to 5 s.
+class NodeLine
+{
+public:
+    virtual ~NodeLine() = default;
+    [[nodiscard]] virtual Result<> startLoad(const LoadSpec &spec) = 0;
+    [[nodiscard]] virtual Result<> stopLoad() = 0;
+    [[nodiscard]] virtual Result<> setSwitches(const Switches &switches) = 0;
+    virtual void tellSwitches(const Switches &switches) = 0;
+};
+
+/// What a node says of itself.
+struct NodeFacts
+{
+    std::string target;
+    std::int32_t pid = 0;
+    std::uint16_t port = 0;
+    std::string model, version, digest;
+};
+
+} // namespace engine

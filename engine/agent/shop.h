@@ -1,0 +1,118 @@
+#pragma once
+// The running shop: starts its processes, restarts those that ended, knows who serves. What happens
+// becomes events in the hub.
+
+#include "engine/agent/launcher.h"
+#include "engine/agent/news.h"
+#include "engine/agent/node_line.h"
+#include "engine/agent/shop_plan.h"
+#include "engine/fault/fault.h"
+
+#include <condition_variable>
+#include <set>
+#include <thread>
+
+namespace engine {
+
+/// The process that a fault on this target hits: itself, or the far end of the edge.
+[[nodiscard]] std::string processOf(const std::string &target);
+
+/// Thread-safe. One thread reads the launcher and restarts, one asks the processes for a sign of
+/// life. abandon() is for the thread that must never wait: it takes no lock.
+class Shop final : public FaultWorld
+{
+public:
+    Shop(const Paths &paths, const Clock &clock, Launcher &launcher, Proxy &proxy, NewsHub &hub);
+    ~Shop() override;
+
+    /// Returns when every process serves and a correct reply came through the gateway. A shop that
+    /// runs already and is as asked for is fine; one that differs is InvalidInput with the
+    /// difference.
+    [[nodiscard]] Result<ShopStatus> up(const ShopSpec &spec);
+    /// Waits until every process is gone.
+    [[nodiscard]] Result<> down();
+    /// Kills every process and lets none be restarted; returns at once.
+    void abandon();
+    [[nodiscard]] bool isWanted() const { return m_wanted; }
+    [[nodiscard]] bool stays() const { return m_stays; }
+
+    [[nodiscard]] ShopStatus status() const;
+    [[nodiscard]] Result<> startLoad(const LoadSpec &spec);
+    [[nodiscard]] Result<> stopLoad();
+    [[nodiscard]] Result<> setSwitches(const Switches &switches);
+    /// Kills the process if it runs and starts it anew; `by` as in ResponseChanged.
+    [[nodiscard]] Result<> restart(const std::string &target, const std::string &by);
+    /// The radius rules (design, section 6); InvalidInput says which one. `broken`: processes that
+    /// other faults hit already.
+    [[nodiscard]] Result<> mayBreak(const std::string &target,
+                                    const std::set<std::string> &broken) const;
+
+    /// A node is there; refused unless it is the process that was started for this target.
+    [[nodiscard]] Result<> connected(const NodeFacts &facts, std::shared_ptr<NodeLine> line);
+    void reported(const NodeFacts &facts, bool serving, const std::string &detail);
+    void disconnected(const std::string &target, const std::shared_ptr<NodeLine> &line);
+
+    [[nodiscard]] std::optional<TargetProcess> process(const std::string &target) const override;
+    [[nodiscard]] std::shared_ptr<ProxyEdge> edge(const std::string &name) const override;
+    [[nodiscard]] bool answersCorrectly(const std::string &target) override;
+    [[nodiscard]] const Clock &clock() const override { return m_clock; }
+
+    /// "T.up" of every target, 1 when it serves.
+    [[nodiscard]] std::vector<Sample> upSamples() const;
+
+private:
+    struct Process
+    {
+        PlannedProcess plan;
+        ProcessState state = ProcessState::Stopped;
+        ProcessId id; // pid 0: not running, or asked for and not yet reported
+        bool isAskedFor = false;
+        std::uint16_t port = 0;
+        std::string model, version, digest, detail, restartedBy;
+        std::uint32_t restarts = 0;
+        std::optional<MonoTime> startAt; // when the supervisor starts it next
+        Micros backOff{0};
+        MonoTime servingSince{0};
+        int missedProbes = 0;
+        std::shared_ptr<NodeLine> line;
+    };
+    enum class State { Down, Starting, Up, Ending };
+
+    void supervise(const std::stop_token &stop);
+    void monitor(const std::stop_token &stop);
+    // All below with m_mutex held.
+    void onStarted(const ProcessStarted &report);
+    void onEnded(const ProcessEnded &report);
+    void startDue();
+    void start(Process &process);
+    void change(Process &process, ProcessState state, const std::string &detail);
+    void respond(const Process &process, const std::string &by, bool active);
+    void finishIfEnded();
+    [[nodiscard]] Process *find(const std::string &target);
+    [[nodiscard]] const Process *find(const std::string &target) const;
+    [[nodiscard]] ShopStatus statusLocked() const;
+    [[nodiscard]] Result<> waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime limit);
+    [[nodiscard]] std::shared_ptr<NodeLine> lineOf(const std::string &target) const;
+
+    const Paths m_paths;
+    const Clock &m_clock;
+    Launcher &m_launcher;
+    Proxy &m_proxy;
+    NewsHub &m_hub;
+
+    std::atomic<bool> m_wanted{false}, m_stays{false};
+    std::mutex m_upMutex; // one bring-up or end at a time; taken before m_mutex
+
+    mutable std::mutex m_mutex; // guards everything below; never held while waiting for a process
+    std::condition_variable m_changed;
+    State m_state = State::Down;
+    ShopSpec m_spec;
+    ShopPlan m_plan;
+    std::vector<Process> m_processes;
+    Switches m_switches;
+    std::string m_failure; // why a bring-up cannot succeed any more
+
+    std::jthread m_supervisor, m_monitor;
+};
+
+} // namespace engine

@@ -1,0 +1,179 @@
+#include "engine/agent/shop_plan.h"
+
+#include "engine/base/files.h"
+#include "engine/data/shop_files.h"
+#include "engine/model/registry.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace engine {
+namespace {
+
+using nlohmann::json;
+
+std::string fileName(const std::string &target)
+{
+    auto name = target;
+    std::replace(name.begin(), name.end(), '/', '-');
+    return name;
+}
+
+std::string address(const ProxyEdge &edge)
+{
+    return fmt::format("127.0.0.1:{}", edge.port());
+}
+
+Result<> checkName(const std::string &name)
+{
+    const auto good = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+               || c == '-' || c == '_' || c == '.';
+    };
+    if (name.empty() || name.size() > 64 || name[0] == '.'
+        || !std::all_of(name.begin(), name.end(), good))
+        return fail(ErrorCode::InvalidInput,
+                    "'" + name + "' is not a shop's name; use letters, digits, '-', '_' and '.'");
+    return {};
+}
+
+/// Writes configurations with what all processes of the shop share.
+class Planner
+{
+public:
+    Planner(const Paths &paths, const std::filesystem::path &folder, Proxy &proxy)
+        : m_paths(paths), m_folder(folder), m_proxy(proxy)
+    {
+    }
+
+    Result<std::shared_ptr<ProxyEdge>> edge(const std::string &from, const std::string &to)
+    {
+        auto made = m_proxy.addEdge(from + "->" + to);
+        if (made)
+            m_edges[to].push_back(*made);
+        return made;
+    }
+
+    Result<PlannedProcess> process(const std::string &target, const std::string &role,
+                                   const json &options)
+    {
+        const auto nodes = m_paths.home / "nodes";
+        DR_RETURN_IF_ERROR(makePrivateFolder(nodes));
+        DR_RETURN_IF_ERROR(makePrivateFolder(m_paths.logs()));
+        PlannedProcess process;
+        process.target = target;
+        process.role = role;
+        process.log = (m_paths.logs() / (fileName(target) + ".log")).string();
+        process.edges = m_edges[target];
+        const auto config = nodes / (fileName(target) + ".json");
+        const json text{{"target", target},
+                        {"role", role},
+                        {"agent_socket", m_paths.agentSocket().string()},
+                        {"shop", m_folder.string()},
+                        {"log", process.log},
+                        {"options", options}};
+        DR_RETURN_IF_ERROR(writeTextAtomically(config, text.dump(1), 0600));
+        const bool isReplica = role == "replica";
+        const auto program =
+            m_paths.binaries / (isReplica ? "drillroom-replica" : "drillroom-node");
+        std::error_code error;
+        if (!std::filesystem::exists(program, error))
+            return fail(ErrorCode::NotFound,
+                        "The program " + program.string() + " is missing; build or install it");
+        process.argv = {program.string()};
+        if (!isReplica)
+            process.argv.push_back(role);
+        process.argv.insert(process.argv.end(), {"--config", config.string()});
+        return process;
+    }
+
+private:
+    const Paths &m_paths;
+    std::filesystem::path m_folder;
+    Proxy &m_proxy;
+    std::map<std::string, std::vector<std::shared_ptr<ProxyEdge>>> m_edges;
+};
+
+} // namespace
+
+Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy)
+{
+    DR_RETURN_IF_ERROR(checkName(spec.name));
+    if (spec.replicas < 1 || spec.replicas > 64)
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("A shop has 1 to 64 replicas, not {}", spec.replicas));
+    const auto folder = paths.shops() / spec.name;
+    std::error_code error;
+    if (!std::filesystem::exists(folder / "shop.json", error))
+        return fail(
+            ErrorCode::NotFound,
+            fmt::format("There is no shop {0}; make it with: drillctl shop create {0}", spec.name),
+            folder.string());
+    const auto info = readShopInfo(folder);
+    DR_RETURN_IF_ERROR(info);
+    const auto registry = Registry::open(folder);
+    DR_RETURN_IF_ERROR(registry);
+    const auto *serving = registry->find(registry->serving());
+    if (!serving)
+        return fail(
+            ErrorCode::NotFound,
+            fmt::format("The shop {} has no model that serves; train and promote one", spec.name),
+            folder.string());
+    const auto *reference = registry->find(registry->reference());
+
+    ShopPlan plan;
+    plan.name = spec.name;
+    plan.application = info->application;
+    plan.synthetic = !info->synthetic.empty();
+    plan.reference = reference ? reference->digest : serving->digest;
+    plan.digest = serving->digest;
+    plan.items = info->items;
+
+    Planner planner(paths, folder, proxy);
+    std::vector<std::string> replicas, standbys;
+    for (int i = 1; i <= spec.replicas; ++i)
+        replicas.push_back(fmt::format("replica/{}", i));
+    if (spec.standby)
+        standbys.emplace_back("standby/1");
+
+    const auto storeEdge = planner.edge("gateway", "store");
+    DR_RETURN_IF_ERROR(storeEdge);
+    const auto writeEdge = planner.edge("traffic", "store");
+    DR_RETURN_IF_ERROR(writeEdge);
+    const auto door = planner.edge("traffic", "gateway");
+    DR_RETURN_IF_ERROR(door);
+    plan.door = *door;
+    const auto add = [&](const std::string &target, const std::string &role,
+                         const json &options) -> Result<> {
+        auto process = planner.process(target, role, options);
+        DR_RETURN_IF_ERROR(process);
+        plan.processes.push_back(std::move(*process));
+        return {};
+    };
+    const auto addModels = [&](const std::vector<std::string> &targets) -> Result<json> {
+        auto list = json::array();
+        for (const auto &target : targets) {
+            const auto edge = planner.edge("gateway", target);
+            DR_RETURN_IF_ERROR(edge);
+            list.push_back({{"target", target}, {"address", address(**edge)}});
+            DR_RETURN_IF_ERROR(add(target, "replica",
+                                   {{"package", registry->packageFolder(serving->version).string()},
+                                    {"threads", 1},
+                                    {"unsafe", false}}));
+        }
+        return list;
+    };
+    const auto primaryList = addModels(replicas);
+    DR_RETURN_IF_ERROR(primaryList);
+    const auto standbyList = addModels(standbys);
+    DR_RETURN_IF_ERROR(standbyList);
+    DR_RETURN_IF_ERROR(add("store", "store", json::object()));
+    DR_RETURN_IF_ERROR(add(
+        "gateway", "gateway",
+        {{"replicas", *primaryList}, {"standby", *standbyList}, {"store", address(**storeEdge)}}));
+    DR_RETURN_IF_ERROR(
+        add("traffic", "traffic", {{"gateway", address(**door)}, {"store", address(**writeEdge)}}));
+    return plan;
+}
+
+} // namespace engine

@@ -1,0 +1,225 @@
+// The part of Shop that watches its processes: starts, ends, restarts, signs of life.
+
+#include "engine/agent/shop.h"
+
+#include "engine/fault/probe.h"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+
+namespace engine {
+namespace {
+
+constexpr Micros kFirstBackOff{300'000}, kLongestBackOff{5'000'000}, kHealthyAfter{30'000'000};
+constexpr Micros kProbeEvery{500'000}, kProbeLimit{300'000};
+constexpr int kMissesUntilFrozen = 3;
+
+/// The last line that the process wrote, for the operator.
+std::string lastLine(const std::string &log)
+{
+    std::ifstream file(log, std::ios::binary | std::ios::ate);
+    if (!file)
+        return {};
+    const auto size = static_cast<std::int64_t>(file.tellg());
+    file.seekg(std::max<std::int64_t>(0, size - 2000));
+    std::string line, last;
+    while (std::getline(file, line))
+        if (!line.empty())
+            last = line;
+    return last;
+}
+
+} // namespace
+
+void Shop::supervise(const std::stop_token &stop)
+{
+    while (!stop.stop_requested()) {
+        const auto report = m_launcher.read(20);
+        const std::lock_guard lock(m_mutex);
+        if (report) {
+            if (const auto *started = std::get_if<ProcessStarted>(&*report))
+                onStarted(*started);
+            else
+                onEnded(std::get<ProcessEnded>(*report));
+            m_changed.notify_all();
+        }
+        if (m_launcher.isGone()) {
+            m_wanted = false;
+            for (auto &process : m_processes)
+                if (process.id.pid != 0 || process.isAskedFor)
+                    onEnded({process.plan.target, process.id.pid, "the launcher ended"});
+            m_clock.waitUntil(m_clock.now() + Micros{20'000}, stop);
+        }
+        startDue();
+        finishIfEnded();
+    }
+}
+
+void Shop::onStarted(const ProcessStarted &report)
+{
+    if (!m_wanted)
+        m_launcher.killAll(); // it was on its way while the shop was ended
+    auto *process = find(report.target);
+    if (!process)
+        return;
+    process->id = report.id;
+    process->isAskedFor = false;
+    change(*process, process->state, process->detail);
+}
+
+void Shop::onEnded(const ProcessEnded &report)
+{
+    auto *process = find(report.target);
+    if (!process || process->id.pid != report.pid)
+        return;
+    for (const auto &edge : process->plan.edges)
+        edge->setUpstream(0);
+    if (process->servingSince.count() != 0 && m_clock.now() - process->servingSince > kHealthyAfter)
+        process->backOff = Micros{0};
+    process->id = {};
+    process->isAskedFor = false;
+    process->port = 0;
+    process->line = nullptr;
+    process->servingSince = MonoTime{0};
+    if (!m_wanted) {
+        process->startAt.reset();
+        change(*process, ProcessState::Stopped, report.how);
+        return;
+    }
+    change(*process, ProcessState::Down, report.how);
+    if (m_state == State::Starting) {
+        m_failure = fmt::format("{} ended while it started ({}): {}", process->plan.target,
+                                report.how, lastLine(process->plan.log));
+        return;
+    }
+    if (!process->restartedBy.empty() && process->startAt)
+        return; // asked for: at once
+    process->restartedBy.clear();
+    if (!m_switches.restart)
+        return;
+    process->backOff = process->backOff.count() == 0
+                           ? kFirstBackOff
+                           : std::min(kLongestBackOff, 2 * process->backOff);
+    process->startAt = m_clock.now() + process->backOff;
+}
+
+void Shop::startDue()
+{
+    if (!m_wanted)
+        return;
+    for (auto &process : m_processes) {
+        if (!process.startAt || process.id.pid != 0 || process.isAskedFor
+            || m_clock.now() < *process.startAt)
+            continue;
+        if (process.restartedBy.empty())
+            process.restartedBy = "supervisor";
+        ++process.restarts;
+        respond(process, process.restartedBy, true);
+        start(process);
+    }
+    if (!m_wanted)
+        m_launcher.killAll();
+}
+
+void Shop::start(Process &process)
+{
+    process.startAt.reset();
+    process.isAskedFor = true;
+    change(process, process.restarts ? ProcessState::Restarting : ProcessState::Starting, "");
+    if (const auto sent =
+            m_launcher.start(process.plan.target, process.plan.argv, process.plan.log);
+        !sent)
+        onEnded({process.plan.target, 0, sent.error().text()});
+}
+
+void Shop::change(Process &process, ProcessState state, const std::string &detail)
+{
+    process.state = state;
+    process.detail = detail;
+    ProcessChanged event;
+    event.target = process.plan.target;
+    event.role = process.plan.role;
+    event.address = process.port ? fmt::format("127.0.0.1:{}", process.port) : "";
+    event.model = process.model;
+    event.version = process.version;
+    event.digest = process.digest;
+    event.detail = detail;
+    event.state = state;
+    event.pid = process.id.pid;
+    event.restarts = process.restarts;
+    event.at = m_clock.now().count();
+    m_hub.publish(Payload{std::move(event)});
+    m_changed.notify_all();
+}
+
+void Shop::respond(const Process &process, const std::string &by, bool active)
+{
+    ResponseChanged event;
+    event.kind = "restart";
+    event.target = process.plan.target;
+    event.by = by;
+    event.detail = active ? fmt::format("restart {} after {:.1f} s", process.restarts,
+                                        static_cast<double>(process.backOff.count()) / 1e6)
+                          : "serves again";
+    event.active = active;
+    event.at = m_clock.now().count();
+    m_hub.publish(Payload{std::move(event)});
+}
+
+void Shop::finishIfEnded()
+{
+    if (m_wanted || m_state == State::Down || m_state == State::Starting)
+        return;
+    const bool ended = std::all_of(m_processes.begin(), m_processes.end(), [](const auto &process) {
+        return process.id.pid == 0 && !process.isAskedFor;
+    });
+    if (!ended)
+        return;
+    m_proxy.clear();
+    m_processes.clear();
+    m_stays = false;
+    m_state = State::Down;
+    m_changed.notify_all();
+}
+
+// A process that hangs still accepts connections and holds its stream: only an answer tells.
+void Shop::monitor(const std::stop_token &stop)
+{
+    struct Look
+    {
+        std::string target;
+        ProcessId id;
+        std::uint16_t port;
+    };
+    auto next = m_clock.now();
+    while (m_clock.waitUntil(next, stop)) {
+        next = m_clock.now() + kProbeEvery;
+        std::vector<Look> looks;
+        {
+            const std::lock_guard lock(m_mutex);
+            for (const auto &process : m_processes)
+                if (process.port != 0
+                    && (process.state == ProcessState::Serving
+                        || process.state == ProcessState::Frozen))
+                    looks.push_back({process.plan.target, process.id, process.port});
+        }
+        for (const auto &look : looks) {
+            const bool answers = answersHttp2(m_clock, look.port, kProbeLimit);
+            const std::lock_guard lock(m_mutex);
+            auto *process = find(look.target);
+            if (!process || process->id != look.id)
+                continue;
+            process->missedProbes = answers ? 0 : process->missedProbes + 1;
+            if (process->missedProbes == kMissesUntilFrozen
+                && process->state == ProcessState::Serving)
+                change(*process, ProcessState::Frozen, "does not answer");
+            else if (answers && process->state == ProcessState::Frozen)
+                change(*process, ProcessState::Serving, "answers again");
+        }
+    }
+}
+
+} // namespace engine
