@@ -1,6 +1,7 @@
 // drillroom-node: one program for every process of a shop that needs no LibTorch.
 
 #include "app/node/run_store.h"
+#include "engine/agent/agent.h"
 #include "engine/serving/gateway_node.h"
 #include "engine/serving/node_config.h"
 #include "engine/serving/traffic_node.h"
@@ -33,6 +34,18 @@ int runRole(const Role &role, const std::string &file)
     return role.run(*config);
 }
 
+int runAgentRole(int controllerFd)
+{
+    engine::AgentOptions options;
+    options.paths = engine::Paths::fromEnvironment();
+    options.controllerFd = controllerFd;
+    const auto ended = engine::runAgent(options);
+    if (ended)
+        return *ended;
+    std::fprintf(stderr, "drillroom-node: %s\n", ended.error().text().c_str());
+    return engine::exitCode(ended.error().code);
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -60,10 +73,15 @@ int main(int argc, char **argv)
             ->type_name("FILE");
         command->callback([&chosen, &role] { chosen = &role; });
     }
+    int controllerFd = -1;
+    auto *agent = program.add_subcommand(
+        "agent", "Start, watch, break and repair the shop of this user and home");
+    agent->add_option("--controller-fd", controllerFd,
+                      "Pipe whose end means that the controller is gone");
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
         return program.exit(error) == 0 ? 0 : engine::exitCode(engine::ErrorCode::Usage);
     }
-    return runRole(*chosen, file);
+    return agent->parsed() ? runAgentRole(controllerFd) : runRole(*chosen, file);
 }
