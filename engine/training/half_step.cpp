@@ -1,12 +1,15 @@
 #include "engine/training/half_step.h"
 
 #include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/cholesky_solve.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/eye.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/linalg_cholesky.h>
+#include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -22,6 +25,26 @@ namespace {
 
 /// Floats of gathered factors and of normal matrices per block: 16 MB each.
 constexpr std::size_t kBlockFloats = std::size_t{4} << 20;
+
+/// (D + X^T X) w = X^T 1 as it stands, for rows with at least as many entries as factors.
+at::Tensor solveInFactors(const at::Tensor &gathered, const at::Tensor &shared)
+{
+    auto normal = at::bmm(gathered.transpose(1, 2), gathered);
+    normal.diagonal(0, 1, 2).add_(shared);
+    return at::cholesky_solve(gathered.sum(1).unsqueeze(2), at::linalg_cholesky(normal)).squeeze(2);
+}
+
+/// The same w as D^-1 X^T y with (I + X D^-1 X^T) y = 1: a system as large as the row is long.
+/// Padding gives y = 1 there, times factors that are zero.
+at::Tensor solveInRows(const at::Tensor &gathered, const at::Tensor &shared)
+{
+    const auto count = gathered.size(0), longest = gathered.size(1);
+    const auto scaled = gathered.div(shared.unsqueeze(1));
+    const auto kernel = at::baddbmm(at::eye(longest).expand({count, longest, longest}), scaled,
+                                    gathered.transpose(1, 2));
+    const auto y = at::cholesky_solve(at::ones({count, longest, 1}), at::linalg_cholesky(kernel));
+    return at::bmm(scaled.transpose(1, 2), y).squeeze(2);
+}
 
 } // namespace
 
@@ -50,8 +73,10 @@ HalfStep::HalfStep(const SparseRows &rows, int factors) : m_rows(rows), m_factor
 bool HalfStep::solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &out, int threads,
                      std::stop_token stop) const
 {
-    // The padding row of `fixed` is zero and adds nothing.
-    const auto gram = at::mm(fixed.t(), fixed).mul_(ridge.alpha0);
+    // In the basis of the Gram matrix's eigenvectors the part that all rows share is diagonal. The
+    // padding row of `fixed` is zero and adds nothing.
+    const auto [values, basis] = at::linalg_eigh(at::mm(fixed.t(), fixed));
+    const Side side{at::mm(fixed, basis), values.clamp_min(0).mul_(ridge.alpha0), basis.t(), ridge};
     out.zero_();
     std::atomic<std::size_t> next{0};
     std::mutex mutex;
@@ -60,7 +85,7 @@ bool HalfStep::solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &ou
         const c10::InferenceMode inference; // is a setting of each thread
         try {
             for (auto b = next++; b < m_blocks.size() && !stop.stop_requested(); b = next++)
-                solveBlock(m_blocks[b], fixed, gram, ridge, out);
+                solveBlock(m_blocks[b], side, out);
         } catch (...) {
             const std::lock_guard lock(mutex);
             failure = std::current_exception();
@@ -77,8 +102,7 @@ bool HalfStep::solve(const at::Tensor &fixed, const Ridge &ridge, at::Tensor &ou
     return !stop.stop_requested();
 }
 
-void HalfStep::solveBlock(const Block &block, const at::Tensor &fixed, const at::Tensor &gram,
-                          const Ridge &ridge, at::Tensor &out) const
+void HalfStep::solveBlock(const Block &block, const Side &side, at::Tensor &out) const
 {
     const auto count = static_cast<std::int64_t>(block.rows.size());
     const auto longest = static_cast<std::int64_t>(block.longest);
@@ -91,21 +115,21 @@ void HalfStep::solveBlock(const Block &block, const at::Tensor &fixed, const at:
         std::copy(row.begin(), row.end(),
                   columns.begin() + static_cast<std::ptrdiff_t>(r * block.longest));
         targets.push_back(static_cast<std::int64_t>(block.rows[r]));
-        ridges.push_back(
-            static_cast<float>(ridge.lambda
-                               * std::pow(static_cast<double>(row.size())
-                                              + ridge.alpha0 * static_cast<double>(m_rows.columns),
-                                          ridge.nu)));
+        ridges.push_back(static_cast<float>(
+            side.ridge.lambda
+            * std::pow(static_cast<double>(row.size())
+                           + side.ridge.alpha0 * static_cast<double>(m_rows.columns),
+                       side.ridge.nu)));
     }
     const auto gathered =
-        at::index_select(fixed, 0, at::from_blob(columns.data(), {count * longest}, at::kLong))
+        at::index_select(side.rotated, 0,
+                         at::from_blob(columns.data(), {count * longest}, at::kLong))
             .view({count, longest, m_factors});
-    auto normal =
-        at::baddbmm(gram.expand({count, m_factors, m_factors}), gathered.transpose(1, 2), gathered);
-    normal.diagonal(0, 1, 2).add_(at::from_blob(ridges.data(), {count, 1}, at::kFloat));
-    const auto right = gathered.sum(1).unsqueeze(2);
-    const auto solution = at::cholesky_solve(right, at::linalg_cholesky(normal)).squeeze(2);
-    out.index_copy_(0, at::from_blob(targets.data(), {count}, at::kLong), solution);
+    const auto shared = side.values.add(at::from_blob(ridges.data(), {count, 1}, at::kFloat));
+    const auto solution =
+        longest < m_factors ? solveInRows(gathered, shared) : solveInFactors(gathered, shared);
+    out.index_copy_(0, at::from_blob(targets.data(), {count}, at::kLong),
+                    at::mm(solution, side.back));
 }
 
 } // namespace engine

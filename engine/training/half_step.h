@@ -36,8 +36,14 @@ private:
         std::vector<std::size_t> rows; ///< of similar length
         std::size_t longest = 0;
     };
-    void solveBlock(const Block &block, const at::Tensor &fixed, const at::Tensor &gram,
-                    const Ridge &ridge, at::Tensor &out) const;
+    /// What all rows share: the fixed factors in the basis of their Gram matrix's eigenvectors,
+    /// alpha0 times its eigenvalues, the way back.
+    struct Side
+    {
+        at::Tensor rotated, values, back;
+        Ridge ridge;
+    };
+    void solveBlock(const Block &block, const Side &side, at::Tensor &out) const;
     const SparseRows &m_rows;
     std::int64_t m_factors;
     std::vector<Block> m_blocks;
