@@ -48,7 +48,7 @@ struct FaultStep
     std::optional<Micros> duration; ///< undone then; none: until the cap
     std::map<std::string, std::string> settings;
     bool overrideLastHealthy = false;
-    SourcePlace place;
+    SourcePlace place, atPlace; ///< of the target, of the time
 };
 
 struct ResponseStep

@@ -128,15 +128,15 @@ void checkWhole(const Drill &drill, std::vector<Problem> &problems)
                                                         step.name)});
         if (step.at >= load.length)
             problems.push_back(
-                {step.place, fmt::format("`{}` starts at {}, when the load of {} is over; "
-                                         "make `length` longer or `at` earlier",
-                                         step.name, timeText(step.at), timeText(load.length))});
+                {step.atPlace, fmt::format("`{}` starts at {}, when the load of {} is over; "
+                                           "make `length` longer or `at` earlier",
+                                           step.name, timeText(step.at), timeText(load.length))});
         else if (step.at < load.warmUp + kLeastBaseline)
             problems.push_back(
-                {step.place, fmt::format("`{}` starts at {}; a warm-up of {} and at least 5s of "
-                                         "baseline come first. Write `at: {}` or later",
-                                         step.name, timeText(step.at), timeText(load.warmUp),
-                                         timeText(load.warmUp + kLeastBaseline))});
+                {step.atPlace, fmt::format("`{}` starts at {}; a warm-up of {} and at least 5s of "
+                                           "baseline come first. Write `at: {}` or later",
+                                           step.name, timeText(step.at), timeText(load.warmUp),
+                                           timeText(load.warmUp + kLeastBaseline))});
     }
     checkRadius(drill, problems);
     const auto processes = processesOf(drill.shop);

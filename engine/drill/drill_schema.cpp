@@ -347,7 +347,6 @@ private:
         fields.time("deadline", m_drill.load.deadline, Micros{1'000}, Micros{1'000'000});
         fields.time("warm-up", m_drill.load.warmUp, Micros{0}, kMostLength);
         fields.time("length", m_drill.load.length, Micros{1'000'000}, kMostLength);
-        m_lengthPlace = fields.place("length");
     }
 
     void rate(const std::string &text, SourcePlace place)
@@ -476,9 +475,9 @@ private:
         if (!whole)
             return;
         FaultStep step;
-        step.place = node.place;
         fields.string("name", step.name);
         fields.time("at", step.at, Micros{0}, kMostLength);
+        step.atPlace = fields.place("at");
         if (fields.node("duration")) {
             Micros duration{0};
             fields.time("duration", duration, Micros{100'000}, kMostLength);
@@ -525,7 +524,6 @@ private:
         }
         if (step.duration && *step.duration <= Micros{0})
             step.duration.reset();
-        m_targetPlaces.push_back(provider.place("target"));
         step.place = provider.place("target");
         m_drill.method.push_back(std::move(step));
     }
@@ -685,8 +683,6 @@ private:
     const Overrides &m_overrides;
     std::vector<Problem> &m_problems;
     std::map<std::string, std::string> m_configuration;
-    std::vector<SourcePlace> m_targetPlaces;
-    SourcePlace m_lengthPlace;
     Drill m_drill;
 };
 

@@ -181,7 +181,7 @@ std::string hint(std::string_view word, const std::vector<std::string> &known)
     if (word.size() > 64)
         return {};
     const auto near = nearest(word, known);
-    return near.empty() ? near : fmt::format("; did you mean `{}`?", near);
+    return near.empty() ? near : fmt::format(" (did you mean `{}`?)", near);
 }
 
 } // namespace engine

@@ -32,7 +32,7 @@ struct TimedRule
 
 /// The nearest of `known` if it is near enough to be what was meant, or "".
 [[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string> &known);
-/// "; did you mean `x`?" or "".
+/// " (did you mean `x`?)" or "".
 [[nodiscard]] std::string hint(std::string_view word, const std::vector<std::string> &known);
 
 } // namespace engine
