@@ -87,17 +87,19 @@ Result<std::unique_ptr<Earned>> Earned::open(const std::filesystem::path &shopFo
     auto data = readDataset(shopFolder / "history.bin");
     if (!data)
         return tl::unexpected(data.error());
-    if (data->items != recipe->items || data->shoppers() != recipe->shoppers) {
+    SyntheticShop shop(*recipe, info.seed);
+    if (!shop.made(*data)) {
         return fail(ErrorCode::InvalidInput,
-                    "The shop says that it is synthetic:" + info.synthetic
-                        + " but its history has other sizes; create the shop again",
+                    "This history is not what synthetic:" + info.synthetic + " makes of seed "
+                        + std::to_string(info.seed)
+                        + " in this version, so its probabilities are not known; create the shop "
+                          "again",
                     (shopFolder / "history.bin").string());
     }
     data->itemIds = {};
     data->itemTitles = {};
     data->shopperIds = {};
-    return std::make_unique<EarnedOnProbabilities>(SyntheticShop(*recipe, info.seed),
-                                                   std::move(*data));
+    return std::make_unique<EarnedOnProbabilities>(std::move(shop), std::move(*data));
 }
 
 } // namespace engine

@@ -84,6 +84,10 @@ public:
     /// All shoppers with all their events; `threads` changes the time it takes, not the result.
     [[nodiscard]] Dataset generate(unsigned threads, const Progress &progress = {}) const;
 
+    /// Whether `data` holds what this shop makes, from a look at a few shoppers: false for another
+    /// seed, another size or a shop of a version whose generator was another one.
+    [[nodiscard]] bool made(const Dataset &data) const;
+
     [[nodiscard]] Taste taste(std::uint32_t shopper) const;
     /// The categories that the shopper is after at steps 0 .. steps - 1.
     [[nodiscard]] std::vector<std::uint32_t> intents(std::uint32_t shopper, const Taste &taste,

@@ -192,4 +192,18 @@ Dataset SyntheticShop::generate(unsigned threads, const Progress &progress) cons
     return data;
 }
 
+bool SyntheticShop::made(const Dataset &data) const
+{
+    if (data.items != m_recipe.items || data.shoppers() != m_recipe.shoppers)
+        return false;
+    const SyntheticSampler sampler(*this);
+    for (std::uint32_t shopper = 0; shopper < std::min(3u, m_recipe.shoppers); ++shopper) {
+        const auto events = sampler.events(shopper);
+        const auto there = data.of(shopper);
+        if (!std::equal(events.begin(), events.end(), there.begin(), there.end()))
+            return false;
+    }
+    return true;
+}
+
 } // namespace engine

@@ -322,6 +322,8 @@ void TestImport::columnsAreParsed()
         QCOMPARE(columns->at("time"), std::string("C=c"));
     }
     QCOMPARE(importFormat("gz").error().code, ErrorCode::Usage);
+    QCOMPARE(import(file("1 2\n"), QStringLiteral("pairs"), QStringLiteral("user=a")).error().code,
+             ErrorCode::Usage);
 }
 
 void TestImport::timesAreRead_data()

@@ -353,6 +353,8 @@ void TestSynthetic::earnedAgreesWithTheOracle()
     }
     QVERIFY(std::abs(sum / double(rows.size()) - oracle.expected) < 1e-5);
 
+    info.seed = 2;
+    QCOMPARE(Earned::open(path, info).error().code, ErrorCode::InvalidInput);
     info.synthetic = "demo";
     QCOMPARE(Earned::open(path, info).error().code, ErrorCode::InvalidInput);
 }
