@@ -42,36 +42,36 @@ RankingQuality oracleQuality(const SyntheticShop &shop, const Dataset &data,
                              const SyntheticShop::Progress &progress)
 {
     std::vector<RowQuality> quality(rows.size());
-    std::atomic<std::size_t> done{0};
-    forChunks(rows.size(), 16, threads, [&](std::size_t first, std::size_t end) {
-        std::vector<double> utility;
-        std::vector<std::uint32_t> order(data.items);
-        for (auto at = first; at < end; ++at) {
-            auto &row = rows[at];
-            const auto history = data.of(row.shopper).first(row.h);
-            shop.utilities(shop.moment(row.shopper, history), utility);
-            const double normaliser = SyntheticShop::logNormaliser(utility, history);
-            row.logNormaliser = static_cast<float>(normaliser);
-            for (const auto item : history)
-                utility[item] = -std::numeric_limits<double>::infinity();
-            std::iota(order.begin(), order.end(), 0u);
-            const auto top = std::min(kTop, order.size());
-            std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top),
-                              order.end(), [&utility](std::uint32_t a, std::uint32_t b) {
-                                  return utility[a] != utility[b] ? utility[a] > utility[b] : a < b;
-                              });
-            const std::vector<std::int64_t> list(order.begin(),
-                                                 order.begin() + static_cast<std::ptrdiff_t>(top));
-            quality[at].ndcg = Earned::ndcg10(row.label, list);
-            for (std::size_t i = 0; i < top; ++i) {
-                quality[at].expected += exact::exp(utility[order[i]] - normaliser)
-                                        / exact::log2(static_cast<double>(i) + 2);
+    forChunks(
+        rows.size(), 16, threads,
+        [&](std::size_t first, std::size_t end) {
+            std::vector<double> utility;
+            std::vector<std::uint32_t> order(data.items);
+            for (auto at = first; at < end; ++at) {
+                auto &row = rows[at];
+                const auto history = data.of(row.shopper).first(row.h);
+                shop.utilities(shop.moment(row.shopper, history), utility);
+                const double normaliser = SyntheticShop::logNormaliser(utility, history);
+                row.logNormaliser = static_cast<float>(normaliser);
+                for (const auto item : history)
+                    utility[item] = -std::numeric_limits<double>::infinity();
+                std::iota(order.begin(), order.end(), 0u);
+                const auto top = std::min(kTop, order.size());
+                std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top),
+                                  order.end(), [&utility](std::uint32_t a, std::uint32_t b) {
+                                      return utility[a] != utility[b] ? utility[a] > utility[b]
+                                                                      : a < b;
+                                  });
+                const std::vector<std::int64_t> list(
+                    order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top));
+                quality[at].ndcg = Earned::ndcg10(row.label, list);
+                for (std::size_t i = 0; i < top; ++i) {
+                    quality[at].expected += exact::exp(utility[order[i]] - normaliser)
+                                            / exact::log2(static_cast<double>(i) + 2);
+                }
             }
-        }
-        const auto finished = done.fetch_add(end - first) + end - first;
-        if (progress)
-            progress(static_cast<double>(finished) / static_cast<double>(rows.size()));
-    });
+        },
+        progress);
     return meanOf(quality);
 }
 

@@ -48,7 +48,7 @@ public:
     static constexpr std::uint32_t kBrands = 12; ///< per category
     /// 16 latent dimensions and the log price.
     using Vector = std::array<double, kLatent + 1>;
-    using Progress = std::function<void(double part)>;
+    using Progress = std::function<void(double part)>; ///< called from the calling thread
 
     struct Interest
     {

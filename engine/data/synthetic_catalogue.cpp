@@ -173,14 +173,13 @@ Dataset SyntheticShop::generate(unsigned threads, const Progress &progress) cons
     }
     const SyntheticSampler sampler(*this);
     std::vector<std::vector<std::uint32_t>> taken(m_recipe.shoppers);
-    std::atomic<std::size_t> done{0};
-    forChunks(taken.size(), 64, threads, [&](std::size_t first, std::size_t end) {
-        for (auto shopper = first; shopper < end; ++shopper)
-            taken[shopper] = sampler.events(static_cast<std::uint32_t>(shopper));
-        const auto finished = done.fetch_add(end - first) + end - first;
-        if (progress)
-            progress(static_cast<double>(finished) / static_cast<double>(taken.size()));
-    });
+    forChunks(
+        taken.size(), 64, threads,
+        [&](std::size_t first, std::size_t end) {
+            for (auto shopper = first; shopper < end; ++shopper)
+                taken[shopper] = sampler.events(static_cast<std::uint32_t>(shopper));
+        },
+        progress);
     data.offsets.push_back(0);
     for (std::uint32_t shopper = 0; shopper < m_recipe.shoppers; ++shopper) {
         data.shopperIds.push_back(name('S', shopper));

@@ -13,6 +13,7 @@
 #include <QtTest>
 #include <cmath>
 #include <set>
+#include <thread>
 
 using namespace engine;
 
@@ -93,7 +94,15 @@ void TestSynthetic::bytesAreTheSameOnEveryMachine()
 
 void TestSynthetic::threadsDoNotChangeTheBytes()
 {
-    QCOMPARE(hashOf(m_shop->generate(4)), hashOf(m_data));
+    double last = 0;
+    const auto data =
+        m_shop->generate(4, [&last, caller = std::this_thread::get_id()](double part) {
+            QCOMPARE(std::this_thread::get_id(), caller);
+            QVERIFY(part >= last && part <= 1);
+            last = part;
+        });
+    QCOMPARE(last, 1.0);
+    QCOMPARE(hashOf(data), hashOf(m_data));
     auto rows = splitByTime(m_data).test;
     auto same = rows;
     const auto one = oracleQuality(*m_shop, m_data, rows, 1);
