@@ -3,7 +3,6 @@
 #include "app/replica/package_source.h"
 #include "engine/serving/replica_node.h"
 
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -30,8 +29,5 @@ int main(int argc, char **argv)
         std::fprintf(stderr, "drillroom-replica: %s\n", config.error().text().c_str());
         return engine::exitCode(config.error().code);
     }
-    // Several batches at a time, one thread each: threads inside an operation would only wait for
-    // one another on a shared machine.
-    at::set_num_threads(1);
     return engine::runReplica(*config, app::packageSource(*config));
 }

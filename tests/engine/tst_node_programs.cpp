@@ -24,6 +24,7 @@ class TestNodePrograms : public QObject
 private Q_SLOTS:
     void initTestCase();
     void aReplicaServesItsPackage();
+    void aStandardClientIsServed();
     void aReplicaRefusesAForeignSignature();
     void aReplicaRefusesAnotherShopsItems();
     void aNodeEndsWithItsAgent();
@@ -212,6 +213,27 @@ void TestNodePrograms::aReplicaServesItsPackage()
     QVERIFY(node.process.waitForFinished(10'000));
     QCOMPARE(node.process.exitCode(), 0);
     QVERIFY(!node.states().empty() && !node.states().back().serving());
+}
+
+void TestNodePrograms::aStandardClientIsServed()
+{
+    Node node(m_shop, "replica/1", "replica",
+              {{"package", (m_shop.path / "packages/1").string()}, {"trusted", m_shop.trusted}});
+    node.start();
+    QProcess client;
+    client.setProcessChannelMode(QProcess::MergedChannels);
+    const auto python = qEnvironmentVariable("DRILLROOM_TEST_PYTHON", QStringLiteral("python3"));
+    client.start(python, {QStringLiteral(DRILLROOM_SOURCE_DIR "/tests/flow/check_tritonclient.py"),
+                          QString::fromStdString(node.address()), QStringLiteral("3"),
+                          QStringLiteral("5"), QStringLiteral("8")});
+    if (!client.waitForStarted())
+        QSKIP("There is no Python here");
+    QVERIFY(client.waitForFinished(60'000));
+    const auto output = client.readAll();
+    if (client.exitCode() == 77)
+        QSKIP(output.constData());
+    QVERIFY2(client.exitStatus() == QProcess::NormalExit && client.exitCode() == 0,
+             output.constData());
 }
 
 void TestNodePrograms::aReplicaRefusesAForeignSignature()
