@@ -171,8 +171,10 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     DR_RETURN_IF_ERROR(add(
         "gateway", "gateway",
         {{"replicas", *primaryList}, {"standby", *standbyList}, {"store", address(**storeEdge)}}));
-    DR_RETURN_IF_ERROR(
-        add("traffic", "traffic", {{"gateway", address(**door)}, {"store", address(**writeEdge)}}));
+    DR_RETURN_IF_ERROR(add("traffic", "traffic",
+                           {{"gateway", address(**door)},
+                            {"store", address(**writeEdge)},
+                            {"reference", plan.reference}}));
     return plan;
 }
 

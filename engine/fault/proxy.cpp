@@ -130,8 +130,11 @@ void Proxy::adoptEdges()
 {
     const std::lock_guard lock(m_mutex);
     if (std::exchange(m_clearing, false)) {
-        for (const auto &edge : m_served)
+        for (const auto &edge : m_served) {
             ::epoll_ctl(m_epoll.get(), EPOLL_CTL_DEL, edge->m_listener.get(), nullptr);
+            // A fault may still hold the edge; its port must not answer any more.
+            ::shutdown(edge->m_listener.get(), SHUT_RDWR);
+        }
         m_served.clear();
         while (!m_links.empty())
             drop(m_links.begin()->first);
