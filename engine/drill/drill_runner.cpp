@@ -130,7 +130,9 @@ Result<> DrillRunner::run(std::stop_token stop)
     begin(*shop);
     LoadSpec load{m_drill.load, m_settings.seed, m_start, latencyLimits()};
     if (const auto started = m_cluster.startLoad(load); !started) {
-        end({EndReason::Errored, "Load did not start: " + started.error().message});
+        const bool isHalted = started.error().code == ErrorCode::Halted;
+        end({isHalted ? EndReason::Aborted : EndReason::Errored,
+             "Load did not start: " + started.error().message});
         return {};
     }
     setPhase(Phase::Preparing);
@@ -321,7 +323,7 @@ MonoTime DrillRunner::nextWake() const
     for (const auto &step : m_steps) {
         if (!step.tried)
             next = std::min(next, std::max(now, m_start + step.what.at));
-        else if (step.applied && step.what.duration && !step.undoAsked)
+        else if (step.applied && step.what.duration && !step.undoAsked && !step.ended)
             next = std::min(next, std::max(now, MonoTime{*step.applied} + *step.what.duration));
     }
     return next;
@@ -490,7 +492,10 @@ void DrillRunner::undoStep(Step &step)
 void DrillRunner::respond(Response &response)
 {
     const auto &what = response.what;
-    if (response.isOff || what.by != "drill")
+    // The supervisor acts on an exit by itself, and on nothing else unless the drill says so.
+    const bool actsAlone =
+        what.by == "gateway" || (what.by == "supervisor" && what.whenState == "down");
+    if (response.isOff || actsAlone)
         return;
     bool isDue = false;
     if (response.watch) {
@@ -505,10 +510,10 @@ void DrillRunner::respond(Response &response)
     }
     response.acted = true;
     say(fmt::format("{}: {} {}", what.name, what.verb, what.target));
-    ResponseChanged change{what.verb, what.target, "drill", what.name, true, m_clock.now().count()};
+    // The agent says itself that it restarts; only a refusal would go unheard.
     if (const auto done = m_cluster.restart(what.target); !done)
-        change.detail += ": " + done.error().message;
-    append(std::move(change));
+        append(ResponseChanged{what.verb, what.target, "drill", done.error().message, false,
+                               m_clock.now().count()});
     drain();
 }
 

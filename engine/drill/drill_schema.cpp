@@ -368,7 +368,6 @@ private:
         Indicator result;
         named.string("series", result.series);
         result.place = named.place("series");
-        const auto known = seriesNames();
         checkSeries(result.series, result.place);
         const std::string_view series = result.series;
         std::optional<Rule> rule;

@@ -14,7 +14,7 @@ inline constexpr double kNoReading = std::numeric_limits<double>::quiet_NaN();
 struct RowCounts
 {
     std::int64_t t = 0; ///< end of the row, us since t = 0
-    bool gap = false;   ///< nothing from traffic
+    bool gap = false;   ///< nothing from traffic for more than 300 ms
     double requests = 0, answered = 0, failed = 0, late = 0, earned = 0, expected = 0, primary = 0;
     double lag = kNoReading;            ///< ms, traffic behind its schedule
     bool stalled = false;               ///< host.stall.max over 20 ms

@@ -12,6 +12,8 @@ constexpr std::int64_t kGrace = 300'000;
 /// Before the inject nobody waits for a reading, and a late word of the inject must still find its
 /// rows open; as long as a fault may take to be confirmed.
 constexpr std::int64_t kBaselineGrace = 2'000'000;
+/// Contracts 2.4: a window may be 300 ms late (its counts then stand in a later row).
+constexpr std::uint32_t kMostSilent = 3;
 constexpr std::int64_t kStall = 20'000;
 constexpr std::int64_t kLeastBaseline = 5 * kSecond;
 constexpr std::int64_t kExtra = 30 * kSecond;
@@ -158,7 +160,9 @@ void Judge::State::apply(const RowView &row)
     counts.t = row.t;
     counts.requests = row.value(series::kRequests);
     counts.answered = row.value(series::kAnswered);
-    counts.gap = std::isnan(counts.requests) || std::isnan(counts.answered);
+    const bool silent = std::isnan(counts.requests) || std::isnan(counts.answered);
+    silentRows = silent ? silentRows + 1 : 0;
+    counts.gap = silentRows > kMostSilent;
     counts.requests = zeroIfGap(counts.requests);
     counts.answered = zeroIfGap(counts.answered);
     counts.failed = zeroIfGap(row.value(series::kFailed));
@@ -200,7 +204,7 @@ void Judge::State::closeWindows()
                                         [end](const RowCounts &row) { return row.t > end; });
         const std::span in(rows.data(), static_cast<std::size_t>(split - rows.begin()));
         Tally tally = emptyTally();
-        bool gap = in.size() != static_cast<std::size_t>(kSecond / kRow);
+        bool gap = in.size() + kMostSilent < static_cast<std::size_t>(kSecond / kRow);
         bool stalled = isStalled(cursor, end);
         for (const auto &row : in) {
             add(tally, row, config->gauges);
@@ -441,6 +445,8 @@ void Judge::State::apply(const Event &event)
         if (!response->active || !isCounted(response->kind) || !config)
             return;
         const auto at = since(response->at);
+        if (loadEnd && at > *loadEnd)
+            return; // the tool's own tidying up
         if (judgedFrom && at >= inject.value_or(*judgedFrom)) {
             const bool wasBroken = responseBroke.has_value();
             countResponse(at);

@@ -92,9 +92,10 @@ struct Judge::State
     std::uint32_t cpuFaults = 0;
 
     // Windows
-    std::vector<RowCounts> rows; ///< not yet in a closed window
-    std::int64_t lastRow = 0;    ///< end of the newest row
-    std::int64_t cursor = 0;     ///< start of the next window
+    std::vector<RowCounts> rows;  ///< not yet in a closed window
+    std::int64_t lastRow = 0;     ///< end of the newest row
+    std::uint32_t silentRows = 0; ///< in a row without anything from traffic
+    std::int64_t cursor = 0;      ///< start of the next window
     std::optional<std::int64_t> judgedFrom;
     Tally baseline;
     std::uint32_t baselineWindows = 0;
@@ -171,6 +172,7 @@ struct Judge::State
         a(cpuFaults);
         a(rows);
         a(lastRow);
+        a(silentRows);
         a(cursor);
         a(judgedFrom);
         a(baseline);

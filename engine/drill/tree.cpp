@@ -118,14 +118,13 @@ bool TreeBuilder::add(Node node)
     return true;
 }
 
-bool TreeBuilder::scalar(std::string text, bool isQuoted, SourcePlace place)
+bool TreeBuilder::scalar(std::string text, SourcePlace place)
 {
     if (++m_nodes > kMostNodes)
         return refuse("The file has more than 100,000 values; no drill needs that many.", place);
     Node node;
     node.kind = Node::Kind::Scalar;
     node.text = std::move(text);
-    node.isQuoted = isQuoted;
     node.place = place;
     return add(std::move(node));
 }

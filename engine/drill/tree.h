@@ -16,8 +16,7 @@ struct Node
 {
     enum class Kind { Null, Scalar, List, Map };
     Kind kind = Kind::Null;
-    std::string text;      ///< of a scalar
-    bool isQuoted = false; ///< written as a string
+    std::string text; ///< of a scalar
     SourcePlace place;
     std::vector<Node> items;     ///< of a list
     std::vector<Member> members; ///< of a map, in the file's order; no key twice
@@ -48,7 +47,7 @@ class TreeBuilder
 {
 public:
     /// False from any call: `problem` and `where` say why; stop parsing.
-    bool scalar(std::string text, bool isQuoted, SourcePlace place);
+    bool scalar(std::string text, SourcePlace place);
     bool null(SourcePlace place);
     bool open(Node::Kind kind, SourcePlace place);
     bool close();

@@ -30,7 +30,7 @@ public:
     {
         const auto place = next();
         skipString();
-        return m_tree.scalar(std::move(value), true, place);
+        return m_tree.scalar(std::move(value), place);
     }
     bool binary(Json::binary_t &) { return false; }
     bool start_object(std::size_t) { return open(Node::Kind::Map); }
@@ -93,7 +93,7 @@ private:
     bool word()
     {
         const auto place = next();
-        return m_tree.scalar(std::string(skipWord()), false, place);
+        return m_tree.scalar(std::string(skipWord()), place);
     }
     bool open(Node::Kind kind)
     {

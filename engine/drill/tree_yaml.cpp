@@ -58,7 +58,7 @@ public:
         if (tree.wantsKey())
             check(tree.key(value, placeOf(mark)));
         else
-            check(tree.scalar(value, tag == "!", placeOf(mark)));
+            check(tree.scalar(value, placeOf(mark)));
     }
     void OnSequenceStart(const YAML::Mark &mark, const std::string &, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override

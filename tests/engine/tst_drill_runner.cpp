@@ -111,7 +111,8 @@ private Q_SLOTS:
     void alarmInTheNoOpDrillFails();
     void silentTrafficIsInconclusive();
     void extraLoadUntilTheHoldIsFinished();
-    void drillRespondsToAFrozenTargetByItself();
+    void drillRespondsToADownTargetByItself();
+    void supervisorRestartsAHangOnlyIfTheDrillSaysSo();
     void responseOnARuleActsAfterItsTime();
     void startIsAlignedAndAhead();
     void loadCarriesTheLatencyLimits();
@@ -195,12 +196,14 @@ void TestDrillRunner::transcripts_data()
   10.0 phase steady
   20.0 process.freeze replica/2 intended
   20.0 process.freeze replica/2 applied
+  20.0 replica/2 frozen
   20.0 phase fault
   20.1 process.freeze replica/2 confirmed
   20.3 ejection replica/2 by gateway
   21.3 latency rings
   22.3 latency is quiet
   40.0 process.freeze replica/2 undoing
+  40.0 replica/2 serving
   40.0 process.freeze replica/2 undone
   40.0 phase holding
   70.3 phase finished
@@ -398,7 +401,7 @@ void TestDrillRunner::extraLoadUntilTheHoldIsFinished()
     QVERIFY2(end > 73'000'000 && end < 75'000'000, std::to_string(end).c_str());
 }
 
-void TestDrillRunner::drillRespondsToAFrozenTargetByItself()
+void TestDrillRunner::drillRespondsToADownTargetByItself()
 {
     auto drill = shipped("01-ranker-crash.yaml");
     drill.responses.front().by = "drill";
@@ -409,6 +412,27 @@ void TestDrillRunner::drillRespondsToAFrozenTargetByItself()
         const auto &calls = stage.shop.calls;
         QCOMPARE(std::count(calls.begin(), calls.end(), "restart replica/2"), on ? 1 : 0);
         QCOMPARE(word(stage.word()), word(on ? Word::Pass : Word::Fail));
+    }
+}
+
+void TestDrillRunner::supervisorRestartsAHangOnlyIfTheDrillSaysSo()
+{
+    auto drill = shipped("02-ranker-hang.yaml");
+    for (const bool says : {false, true}) {
+        if (says) {
+            ResponseStep step;
+            step.name = "restart the hung one";
+            step.whenTarget = step.target = "replica/2";
+            step.whenState = "frozen";
+            step.verb = "restart";
+            step.by = "supervisor";
+            drill.responses = {step};
+        }
+        Stage stage;
+        stage.run(drill);
+        QCOMPARE(transcript(stage.kept).count(QLatin1String("restart replica/2 by drill")),
+                 says ? 1 : 0);
+        QCOMPARE(word(stage.word()), word(Word::Pass));
     }
 }
 

@@ -209,8 +209,19 @@ void TestJudge::words_data()
         Word::Pass);
     row(
         "3.3 a gap in traffic's windows", false,
-        [](JudgedRun &r) { r.shape = [](Row &x) { x.gap = within(x, 31.2, 31.3); }; },
+        [](JudgedRun &r) { r.shape = [](Row &x) { x.gap = within(x, 31.2, 31.6); }; },
         Word::Inconclusive, "traffic's own windows are missing in 1 of 40 s, first at 31.0 s");
+    row(
+        "2.4 traffic's windows 300 ms late", false,
+        [](JudgedRun &r) { r.shape = [](Row &x) { x.gap = within(x, 31.2, 31.5); }; }, Word::Pass);
+    row(
+        "5.2 no-op: a response after the load is no response", true,
+        [](JudgedRun &r) {
+            r.events.emplace_back(60'500'000,
+                                  ResponseChanged{"ejection", "replica/1", "gateway", "", true,
+                                                  JudgedRun::start() + 60'500'000});
+        },
+        Word::Pass);
     row(
         "3.3 rows that are missing altogether", false,
         [](JudgedRun &r) { r.shape = [](Row &x) { x.missing = within(x, 31, 33); }; },

@@ -104,6 +104,8 @@ public:
         change(engine::FaultState::Applied);
         if (spec.fault == "process.kill")
             process(engine::ProcessState::Down);
+        if (spec.fault == "process.freeze")
+            process(engine::ProcessState::Frozen);
         return {};
     }
     engine::Result<> undoFault(std::uint32_t) override
@@ -119,6 +121,7 @@ public:
     engine::Result<> restart(const std::string &target) override
     {
         calls.push_back("restart " + target);
+        tell(engine::ResponseChanged{"restart", target, "drill", "", true, m_clock.now().count()});
         process(engine::ProcessState::Serving);
         m_on = false;
         change(engine::FaultState::Undone);
@@ -137,6 +140,8 @@ private:
             return {};
         change(engine::FaultState::Undoing);
         m_on = false;
+        if (m_fault.fault == "process.freeze")
+            process(engine::ProcessState::Serving);
         change(engine::FaultState::Undone);
         return {};
     }
