@@ -98,8 +98,7 @@ Result<TimelineSnapshot> readSeries(const std::filesystem::path &path, const Clo
     return snapshot;
 }
 
-std::vector<ListedRecording> listRecordings(const std::filesystem::path &folder,
-                                             const Clock &clock)
+std::vector<ListedRecording> listRecordings(const std::filesystem::path &folder, const Clock &clock)
 {
     std::vector<ListedRecording> list;
     std::error_code error;

@@ -52,6 +52,6 @@ struct ListedRecording
 
 /// All .drl files of a folder, newest first by name. Cheap: unclosed files are not opened.
 [[nodiscard]] std::vector<ListedRecording> listRecordings(const std::filesystem::path &folder,
-                                                           const Clock &clock);
+                                                          const Clock &clock);
 
 } // namespace engine

@@ -263,8 +263,11 @@ Recorder::Recorder(std::unique_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 
 Result<std::unique_ptr<Recorder>> Recorder::start(RecorderOptions options, const Clock &clock)
 {
-    if (options.path.has_parent_path())
-        DR_RETURN_IF_ERROR(makePrivateFolder(options.path.parent_path()));
+    // A folder of others that is there (say /tmp) is theirs to protect; ours is made private.
+    std::error_code error;
+    if (const auto folder = options.path.parent_path();
+        !folder.empty() && !std::filesystem::exists(folder, error))
+        DR_RETURN_IF_ERROR(makePrivateFolder(folder));
     auto writer = RecordingWriter::create(options.path, options.key, options.meta);
     if (!writer)
         return tl::unexpected(writer.error());

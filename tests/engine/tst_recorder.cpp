@@ -2,6 +2,7 @@
 // process, the disk or the file.
 
 #include "engine/recording/fold.h"
+#include "engine/recording/idle_recorder.h"
 #include "engine/recording/open.h"
 #include "engine/recording/recorder.h"
 #include "engine/recording/row_assembler.h"
@@ -12,6 +13,7 @@
 #include <QtTest>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
@@ -33,6 +35,7 @@ private Q_SLOTS:
     void latestSeekWins();
     void fullDiskCostsTimeOnly();
     void movedFileIsSaid();
+    void idleFilesRollAndTwoAreKept();
     void killedWriterLosesAQuarterSecondAtMost();
 
     void lateCountsGoIntoTheNextRow();
@@ -333,6 +336,34 @@ void TestRecorder::movedFileIsSaid()
     QVERIFY(recorder->flush());
     fs::rename(path, file("elsewhere.drl"));
     QVERIFY(becomes([&] { return recorder->status().problem.find("moved") != std::string::npos; }));
+}
+
+void TestRecorder::idleFilesRollAndTwoAreKept()
+{
+    const auto folder = file("idle");
+    fs::create_directory(folder);
+    std::ofstream(folder / "mine.drl") << "not ours to delete";
+    IdleOptions options;
+    options.folder = folder;
+    options.roll = Micros{400'000};
+    auto idle = IdleRecorder::start(options, m_clock);
+    QVERIFY2(idle, idle ? "" : idle.error().text().c_str());
+    const auto first = (*idle)->path();
+    (*idle)->append(note("kept"));
+    QVERIFY((*idle)->keep(file("kept.drl")));
+    QVERIFY((*idle)->path() != first);
+    const auto second = (*idle)->path();
+    QVERIFY(becomes([&] { return !fs::exists(second); }));
+    const auto files = [&] {
+        return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+    };
+    QVERIFY(files() <= 2 + 2 + 1); // two recordings, the WAL and index of the open one, mine.drl
+    idle->reset();
+    QCOMPARE(files(), 3);
+    QVERIFY(fs::exists(folder / "mine.drl"));
+    const auto kept = foldFile(file("kept.drl"), m_clock);
+    QVERIFY(kept && kept->closed);
+    QCOMPARE(kept->state.acts.size(), std::size_t{1});
 }
 
 /// The child of the kill test: notes with a running number, each told to the parent once flushed.
