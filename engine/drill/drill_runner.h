@@ -103,6 +103,8 @@ private:
     [[nodiscard]] MonoTime nextWake() const;
     [[nodiscard]] Micros sinceStart() const;
     [[nodiscard]] bool isAllClear() const;
+    /// A fault whose end is worth waiting for when the run ends.
+    [[nodiscard]] bool isAwaited(EndReason reason) const;
 
     Cluster &m_cluster;
     RunSink &m_sink;

@@ -264,6 +264,9 @@ void TestDrillRunner::withoutItsKeyResponseItFails()
         QCOMPARE(word(alone.word()), word(Word::Fail));
         QVERIFY(QString::fromStdString(alone.kept.verdict().reason)
                     .contains(QLatin1String("was not cleared by the end")));
+        // Nobody restarts, so nobody waits; and afterwards the switch is on again.
+        QVERIFY(alone.kept.events.back().t < 62'000'000);
+        QVERIFY(alone.shop.switches.restart);
     }
 }
 
