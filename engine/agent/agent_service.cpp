@@ -6,17 +6,24 @@ namespace engine {
 
 namespace proto = drillroom::v1;
 
+namespace {
+
+std::string leaseOf(const grpc::ServerContext &context)
+{
+    const auto &metadata = context.client_metadata();
+    const auto found = metadata.find("drillroom-lease");
+    return found == metadata.end() ? std::string{}
+                                   : std::string(found->second.data(), found->second.size());
+}
+
+} // namespace
+
 template <class Act>
 grpc::Status AgentService::guarded(Context *context, bool startsSomething, Outcome *outcome,
                                    Act act)
 {
-    const auto &metadata = context->client_metadata();
-    const auto found = metadata.find("drillroom-lease");
-    const auto token = found == metadata.end()
-                           ? std::string{}
-                           : std::string(found->second.data(), found->second.size());
     Result<> result;
-    if (const auto leased = m_warden.checkLease(token); !leased)
+    if (const auto leased = m_warden.checkLease(leaseOf(*context)); !leased)
         return {grpc::StatusCode::FAILED_PRECONDITION, leased.error().text()};
     if (startsSomething && m_warden.isHalted())
         result = fail(ErrorCode::Halted,
@@ -72,7 +79,9 @@ grpc::Status AgentService::ShopUp(Context *context, const proto::ShopUpRequest *
                             request->stays()};
         if (!m_shop.isWanted() || spec.stays)
             m_warden.ownShop(spec.stays);
-        const auto status = m_shop.up(spec);
+        const auto token = leaseOf(*context);
+        const auto status =
+            m_shop.up(spec, [&] { return spec.stays || m_warden.checkLease(token).has_value(); });
         DR_RETURN_IF_ERROR(status);
         outcome->set_detail(wire::toJson(*status));
         return {};

@@ -117,6 +117,7 @@ void Warden::controllerIsGone(const Peer &peer)
         run->undo("controller gone");
     if (m_ownsShop.exchange(false))
         m_shop.abandon();
+    m_shop.forgetController();
     for (const auto &run : m_runs)
         run->stopWatchingKill();
     {

@@ -132,6 +132,8 @@ public:
                 const std::lock_guard lock(mutex);
                 watching = &context;
             }
+            if (stop.stop_requested())
+                context.TryCancel(); // the destructor looked before there was a call to end
             auto reader = stub->Watch(&context, {});
             reader->WaitForInitialMetadata();
             {

@@ -5,7 +5,7 @@
 
 namespace engine {
 
-/// Thread-safe; every call but tellSwitches waits for the node's answer, up to 5 s.
+/// Thread-safe; the calls that return something wait for the node's answer, up to 5 s.
 class NodeLine
 {
 public:
@@ -14,6 +14,7 @@ public:
     [[nodiscard]] virtual Result<> stopLoad() = 0;
     [[nodiscard]] virtual Result<> setSwitches(const Switches &switches) = 0;
     virtual void tellSwitches(const Switches &switches) = 0;
+    virtual void tellStopLoad() = 0;
 };
 
 /// What a node says of itself.

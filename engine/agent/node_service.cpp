@@ -41,6 +41,14 @@ public:
         push(std::move(command));
     }
 
+    void tellStopLoad() override
+    {
+        proto::NodeCommand command;
+        command.mutable_stop_load();
+        const std::lock_guard lock(m_mutex);
+        push(std::move(command));
+    }
+
     void write(Stream &stream, const std::stop_token &stop)
     {
         std::unique_lock lock(m_mutex);
@@ -58,7 +66,8 @@ public:
     void answered(const proto::NodeReply &reply)
     {
         const std::lock_guard lock(m_mutex);
-        m_replies[reply.id()] = reply.outcome();
+        if (m_asked.contains(reply.id()))
+            m_replies[reply.id()] = reply.outcome();
         m_wake.notify_all();
     }
 
@@ -82,15 +91,17 @@ private:
     {
         std::unique_lock lock(m_mutex);
         const auto id = push(std::move(command));
+        m_asked.insert(id);
         m_wake.wait_for(lock, std::chrono::seconds(5),
                         [&] { return m_closed || m_replies.contains(id); });
+        m_asked.erase(id);
         const auto found = m_replies.find(id);
         if (found == m_replies.end())
             return fail(m_closed ? ErrorCode::Unavailable : ErrorCode::Timeout,
                         m_target
                             + (m_closed ? " ended before it answered" : " did not answer in 5 s"));
         const auto outcome = wire::fromProto(found->second);
-        m_replies.clear();
+        m_replies.erase(found);
         return outcome;
     }
 
@@ -98,6 +109,7 @@ private:
     std::mutex m_mutex; // guards all below; not held while writing to the stream
     std::condition_variable_any m_wake;
     std::deque<proto::NodeCommand> m_queue;
+    std::set<std::uint64_t> m_asked; // and still waited for
     std::map<std::uint64_t, proto::Outcome> m_replies;
     std::uint64_t m_lastId = 0;
     bool m_closed = false;

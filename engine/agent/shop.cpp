@@ -31,7 +31,7 @@ Shop::~Shop()
     abandon();
 }
 
-Result<ShopStatus> Shop::up(const ShopSpec &spec)
+Result<ShopStatus> Shop::up(const ShopSpec &spec, const std::function<bool()> &isAsked)
 {
     const std::lock_guard one(m_upMutex);
     std::unique_lock lock(m_mutex);
@@ -74,7 +74,7 @@ Result<ShopStatus> Shop::up(const ShopSpec &spec)
         start(process);
     if (!m_wanted) // abandoned in between: what was started after the kill must go too
         m_launcher.killAll();
-    const auto up = waitUntilServing(lock, m_clock.now() + kUpLimit);
+    const auto up = waitUntilServing(lock, m_clock.now() + kUpLimit, isAsked);
     if (!up) {
         m_state = State::Ending;
         abandon();
@@ -87,7 +87,8 @@ Result<ShopStatus> Shop::up(const ShopSpec &spec)
     return statusLocked();
 }
 
-Result<> Shop::waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime limit)
+Result<> Shop::waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime limit,
+                                const std::function<bool()> &isAsked)
 {
     const auto waiting = [this] {
         std::string names;
@@ -98,7 +99,7 @@ Result<> Shop::waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime lim
     };
     std::string lastAnswer = "none";
     while (m_clock.now() < limit) {
-        if (!m_wanted)
+        if (!m_wanted || !isAsked())
             return fail(ErrorCode::Unavailable, "The shop was ended while it started");
         if (!m_failure.empty())
             return fail(ErrorCode::Unavailable, m_failure);
@@ -129,8 +130,9 @@ Result<> Shop::waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime lim
 
 Result<> Shop::down()
 {
-    abandon();
+    abandon(); // ends a bring-up that is under way
     const std::lock_guard one(m_upMutex);
+    abandon();
     std::unique_lock lock(m_mutex);
     if (m_state != State::Down)
         m_state = State::Ending;

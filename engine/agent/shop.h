@@ -9,6 +9,7 @@
 #include "engine/fault/fault.h"
 
 #include <condition_variable>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -28,11 +29,14 @@ public:
     /// Returns when every process serves and a correct reply came through the gateway. A shop that
     /// runs already and is as asked for is fine; one that differs is InvalidInput with the
     /// difference.
-    [[nodiscard]] Result<ShopStatus> up(const ShopSpec &spec);
+    /// `isAsked` turns false when who asked is gone; then the bring-up ends.
+    [[nodiscard]] Result<ShopStatus> up(const ShopSpec &spec, const std::function<bool()> &isAsked);
     /// Waits until every process is gone.
     [[nodiscard]] Result<> down();
     /// Kills every process and lets none be restarted; returns at once.
     void abandon();
+    /// Ends the load and puts every switched-off response back, soon; returns at once.
+    void forgetController() { m_forget = true; }
     [[nodiscard]] bool isWanted() const { return m_wanted; }
     [[nodiscard]] bool stays() const { return m_stays; }
 
@@ -91,7 +95,9 @@ private:
     [[nodiscard]] Process *find(const std::string &target);
     [[nodiscard]] const Process *find(const std::string &target) const;
     [[nodiscard]] ShopStatus statusLocked() const;
-    [[nodiscard]] Result<> waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime limit);
+    [[nodiscard]] Result<> waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime limit,
+                                            const std::function<bool()> &isAsked);
+    void resetAfterController();
     [[nodiscard]] std::shared_ptr<NodeLine> lineOf(const std::string &target) const;
 
     const Paths m_paths;
@@ -100,7 +106,7 @@ private:
     Proxy &m_proxy;
     NewsHub &m_hub;
 
-    std::atomic<bool> m_wanted{false}, m_stays{false};
+    std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false};
     std::mutex m_upMutex; // one bring-up or end at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below; never held while waiting for a process

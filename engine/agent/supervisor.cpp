@@ -54,8 +54,23 @@ void Shop::supervise(const std::stop_token &stop)
             m_clock.waitUntil(m_clock.now() + Micros{20'000}, stop);
         }
         startDue();
+        if (m_forget.exchange(false))
+            resetAfterController();
         finishIfEnded();
     }
+}
+
+// A shop that stays must not stay loaded or crippled by a run that is over.
+void Shop::resetAfterController()
+{
+    m_switches = {};
+    if (const auto *traffic = find("traffic"); traffic && traffic->line)
+        traffic->line->tellStopLoad();
+    if (const auto *gateway = find("gateway"); gateway && gateway->line)
+        gateway->line->tellSwitches(m_switches);
+    for (auto &process : m_processes)
+        if (process.state == ProcessState::Down && !process.startAt)
+            process.startAt = m_clock.now();
 }
 
 void Shop::onStarted(const ProcessStarted &report)
