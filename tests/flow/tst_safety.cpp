@@ -1,0 +1,412 @@
+// Whatever dies, whenever: every fault is undone and nothing is left behind. Judged by an auditor
+// that reads /proc, sockets and files. Controllers are this program again with --controller.
+// DRILLROOM_SLOW=1: 40 kills per fault instead of 10.
+
+#include "engine/agent/local_cluster.h"
+#include "engine/base/files.h"
+#include "engine/base/random.h"
+#include "engine/fault/fault.h"
+#include "engine/fault/probe.h"
+#include "engine/model/registry.h"
+#include "tests/support/auditor.h"
+#include "tests/support/program.h"
+#include "tests/support/small_shop.h"
+
+#include <csignal>
+#include <iostream>
+
+using engine::Micros;
+
+namespace {
+
+constexpr int kPromise = 1000; // ms within which everything is undone
+
+/// A controller in a process of its own, so that it can be killed.
+class Controller
+{
+public:
+    Controller(const support::Workplace &place, const QStringList &arguments)
+    {
+        m_process.setProcessEnvironment(place.environment());
+        m_process.setProcessChannelMode(QProcess::ForwardedErrorChannel);
+        const auto words =
+            QStringList{QCoreApplication::applicationFilePath(), QStringLiteral("--controller")}
+            + arguments;
+        if (::geteuid() == 0) {
+            m_process.start(QStringLiteral("setpriv"),
+                            QStringList{QStringLiteral("--bounding-set=-all"),
+                                        QStringLiteral("--inh-caps=-all")}
+                                + words);
+        } else {
+            m_process.start(words[0], words.mid(1));
+        }
+        m_process.waitForStarted();
+    }
+    ~Controller() { kill(); }
+
+    /// Waits for a line that starts like this; the line, or nothing.
+    QByteArray waitFor(const QByteArray &start, int millis = 60'000)
+    {
+        QElapsedTimer timer;
+        timer.start();
+        while (timer.elapsed() < millis) {
+            while (m_process.canReadLine()) {
+                const auto line = m_process.readLine().trimmed();
+                if (line.startsWith("error"))
+                    qWarning("controller: %s", line.constData());
+                if (line.startsWith(start))
+                    return line;
+            }
+            if (m_process.state() == QProcess::NotRunning && !m_process.canReadLine())
+                return {};
+            m_process.waitForReadyRead(50);
+        }
+        return {};
+    }
+    void say(const QByteArray &line)
+    {
+        m_process.write(line + "\n");
+        m_process.waitForBytesWritten();
+    }
+    void signal(int number) const { ::kill(static_cast<pid_t>(m_process.processId()), number); }
+    void kill()
+    {
+        m_process.kill();
+        m_process.waitForFinished();
+    }
+    bool waitForEnd() { return m_process.waitForFinished(20'000); }
+
+private:
+    QProcess m_process;
+};
+
+QString targetFor(const std::string &fault)
+{
+    return fault.starts_with("network.") ? QStringLiteral("gateway->replica/2")
+                                         : QStringLiteral("replica/2");
+}
+
+} // namespace
+
+class TestSafety : public QObject
+{
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void cleanupTestCase();
+    void cleanup();
+    void killedControllerTakesItsShopAlong_data();
+    void killedControllerTakesItsShopAlong();
+    void killedControllerLeavesNoFault_data();
+    void killedControllerLeavesNoFault();
+    void stoppedControllersFaultEndsAtItsDeadline();
+    void haltWorksBesideAStoppedController();
+    void killedAgentTakesTheShopAlongAndTheNextRepairs();
+    void secondControllerIsToldWhoHoldsTheShop();
+    void onlyPrivateSocketsAndLoopback();
+    void differentShopIsRefusedWithTheDifference();
+
+private:
+    [[nodiscard]] bool everyEdgeAnswers() const;
+    void faults();
+    support::Workplace m_place;
+    std::unique_ptr<test::Auditor> m_auditor;
+    int m_kills = qEnvironmentVariableIsSet("DRILLROOM_SLOW") ? 40 : 10;
+    engine::Random m_random{20261122, 7};
+};
+
+void TestSafety::initTestCase()
+{
+    m_auditor = std::make_unique<test::Auditor>(m_place.home(), m_place.runtime());
+    test::SmallShop shop;
+    QVERIFY2(shop.error.empty(), shop.error.c_str());
+    const std::filesystem::path home = m_place.home().toStdString();
+    QVERIFY(
+        engine::writeExpected(shop.path, shop.digest, std::vector<float>(shop.trace.size(), 0.5f)));
+    auto registry = engine::Registry::open(shop.path);
+    QVERIFY(registry);
+    QVERIFY(registry->add({"1", shop.digest, "popularity", true, false, {}}));
+    QVERIFY(registry->promote("1"));
+    std::filesystem::create_directories(home / "shops");
+    std::filesystem::copy(shop.path, home / "shops/small",
+                          std::filesystem::copy_options::recursive);
+    QVERIFY(engine::makePrivateFolder(home / "keys"));
+    std::filesystem::copy_file(shop.path / "key", home / "keys/signing.key");
+}
+
+void TestSafety::cleanupTestCase()
+{
+    QTRY_COMPARE_WITH_TIMEOUT(m_auditor->processes().size(), 0, 2 * kPromise);
+}
+
+void TestSafety::cleanup()
+{
+    // Whatever a failed test left must not make the next one fail too.
+    if (QTest::currentTestFailed())
+        for (const auto &process : m_auditor->processes())
+            ::kill(process.pid, SIGKILL);
+}
+
+void TestSafety::faults()
+{
+    QTest::addColumn<QString>("fault");
+    for (const auto &kind : engine::faultKinds())
+        QTest::newRow(kind.name.c_str()) << QString::fromStdString(kind.name);
+}
+
+bool TestSafety::everyEdgeAnswers() const
+{
+    const auto agent = m_auditor->pidsOf("drillroom-node agent");
+    const auto &clock = engine::systemClock();
+    const auto listeners = m_auditor->listeners();
+    int edges = 0;
+    for (const auto &listener : listeners) {
+        if (!agent.contains(listener.pid))
+            continue;
+        ++edges;
+        if (!engine::answersHttp2(clock, listener.port, Micros{300'000}))
+            return false;
+    }
+    return edges >= 6;
+}
+
+void TestSafety::killedControllerTakesItsShopAlong_data()
+{
+    faults();
+}
+
+// The moment is anywhere between the start and a second after the fault.
+void TestSafety::killedControllerTakesItsShopAlong()
+{
+    QFETCH(QString, fault);
+    for (int i = 0; i < m_kills / 3; ++i) {
+        Controller controller(m_place,
+                              {QStringLiteral("own"), fault, targetFor(fault.toStdString())});
+        if (i > 0)
+            QVERIFY(!controller.waitFor("applied").isEmpty());
+        QTest::qWait(static_cast<int>(m_random.below(i > 0 ? 800 : 1500)));
+        QElapsedTimer timer;
+        controller.kill();
+        timer.start();
+        QTRY_VERIFY2_WITH_TIMEOUT(m_auditor->processes().isEmpty(), "processes are left", kPromise);
+        qInfo("gone after %lld ms", static_cast<long long>(timer.elapsed()));
+        QCOMPARE(m_auditor->socketFiles(), QStringList());
+        QCOMPARE(m_auditor->pendingIntents(), 0);
+    }
+}
+
+void TestSafety::killedControllerLeavesNoFault_data()
+{
+    faults();
+}
+
+void TestSafety::killedControllerLeavesNoFault()
+{
+    QFETCH(QString, fault);
+    {
+        Controller starter(m_place, {QStringLiteral("stay")});
+        QVERIFY(!starter.waitFor("up").isEmpty());
+        starter.say("end");
+        QVERIFY(starter.waitForEnd());
+    }
+    qint64 longest = 0;
+    for (int i = 0; i < m_kills; ++i) {
+        Controller controller(m_place,
+                              {QStringLiteral("own"), fault, targetFor(fault.toStdString())});
+        QVERIFY(!controller.waitFor("applied").isEmpty());
+        // The auditor must see the fault too, or it could not tell that it is gone.
+        if (fault == QStringLiteral("process.freeze"))
+            QTRY_COMPARE(m_auditor->stopped().size(), 1);
+        if (fault == QStringLiteral("network.cut"))
+            QVERIFY(!everyEdgeAnswers());
+        QTest::qWait(static_cast<int>(m_random.below(400)));
+        controller.kill();
+        QElapsedTimer timer;
+        timer.start();
+        QTRY_VERIFY2_WITH_TIMEOUT(m_auditor->stopped().isEmpty(), "a process is frozen", kPromise);
+        if (fault != QStringLiteral("process.kill"))
+            QTRY_VERIFY2_WITH_TIMEOUT(everyEdgeAnswers(), "an edge is cut", kPromise);
+        QTRY_COMPARE_WITH_TIMEOUT(m_auditor->pendingIntents(), 0, kPromise);
+        longest = std::max(longest, timer.elapsed());
+        QVERIFY(longest <= kPromise);
+        QCOMPARE(m_auditor->pidsOf("drillroom-node agent").size(), 2); // and its launcher
+        QTRY_COMPARE_WITH_TIMEOUT(m_auditor->pidsOf("drillroom-replica").size(), 3, 10'000);
+    }
+    qInfo("%d kills, longest undo %lld ms", m_kills, static_cast<long long>(longest));
+    Controller ender(m_place, {QStringLiteral("down")});
+    QVERIFY(!ender.waitFor("down").isEmpty());
+    ender.waitForEnd();
+    QTRY_VERIFY_WITH_TIMEOUT(m_auditor->processes().isEmpty(), kPromise);
+}
+
+void TestSafety::stoppedControllersFaultEndsAtItsDeadline()
+{
+    Controller controller(m_place, {QStringLiteral("own"), QStringLiteral("process.freeze"),
+                                    QStringLiteral("replica/2"), QStringLiteral("1500")});
+    QVERIFY(!controller.waitFor("applied").isEmpty());
+    QElapsedTimer timer;
+    timer.start();
+    controller.signal(SIGSTOP);
+    QTRY_COMPARE(m_auditor->stopped().size(), 1);
+    QTest::qWait(900);
+    QCOMPARE(m_auditor->stopped().size(), 1); // not earlier
+    QTRY_COMPARE_WITH_TIMEOUT(m_auditor->stopped().size(), 0, 1500);
+    qInfo("a fault of 1500 ms ended after %lld ms", static_cast<long long>(timer.elapsed()));
+    QVERIFY(timer.elapsed() < 1500 + 400);
+    controller.kill();
+    QTRY_VERIFY_WITH_TIMEOUT(m_auditor->processes().isEmpty(), kPromise);
+}
+
+void TestSafety::haltWorksBesideAStoppedController()
+{
+    Controller controller(m_place, {QStringLiteral("own"), QStringLiteral("process.freeze"),
+                                    QStringLiteral("replica/2")});
+    QVERIFY(!controller.waitFor("applied").isEmpty());
+    controller.signal(SIGSTOP);
+    QTRY_COMPARE(m_auditor->stopped().size(), 1);
+    Controller stopper(m_place, {QStringLiteral("halt")});
+    QVERIFY(!stopper.waitFor("halted").isEmpty());
+    QTRY_COMPARE_WITH_TIMEOUT(m_auditor->stopped().size(), 0, kPromise);
+    controller.kill();
+    QTRY_VERIFY_WITH_TIMEOUT(m_auditor->processes().isEmpty(), kPromise);
+}
+
+void TestSafety::killedAgentTakesTheShopAlongAndTheNextRepairs()
+{
+    Controller controller(m_place, {QStringLiteral("own"), QStringLiteral("process.freeze"),
+                                    QStringLiteral("replica/2")});
+    QVERIFY(!controller.waitFor("applied").isEmpty());
+    QTRY_COMPARE(m_auditor->stopped().size(), 1);
+    QCOMPARE(m_auditor->pendingIntents(), 1);
+    auto agents = m_auditor->pidsOf("drillroom-node agent");
+    QCOMPARE(agents.size(), 2);
+    QFile lock(m_place.file("agent.lock"));
+    QVERIFY(lock.open(QIODevice::ReadOnly));
+    ::kill(lock.readAll().toInt(), SIGKILL);
+    QElapsedTimer timer;
+    timer.start();
+    QVERIFY(!controller.waitFor("link down", kPromise).isEmpty());
+    QTRY_VERIFY_WITH_TIMEOUT(m_auditor->processes().isEmpty(), kPromise);
+    QVERIFY(timer.elapsed() <= kPromise);
+    QCOMPARE(m_auditor->pendingIntents(), 1);
+    Controller next(m_place, {QStringLiteral("attach")});
+    QVERIFY(!next.waitFor("open").isEmpty());
+    QCOMPARE(m_auditor->pendingIntents(), 0);
+    QVERIFY(QFile::exists(m_place.file("repair.json")));
+    QVERIFY(QFile::exists(m_place.file("run.undo.json"))); // beside the recording it belongs to
+}
+
+void TestSafety::secondControllerIsToldWhoHoldsTheShop()
+{
+    Controller first(m_place, {QStringLiteral("attach")});
+    QVERIFY(!first.waitFor("open").isEmpty());
+    Controller second(m_place, {QStringLiteral("attach")});
+    const auto told = second.waitFor("busy");
+    QVERIFY2(told.contains("test controller (pid "), told);
+    first.kill();
+    Controller third(m_place, {QStringLiteral("attach")});
+    QVERIFY(!third.waitFor("open").isEmpty());
+}
+
+void TestSafety::onlyPrivateSocketsAndLoopback()
+{
+    Controller controller(m_place, {QStringLiteral("own"), QStringLiteral("process.freeze"),
+                                    QStringLiteral("replica/2")});
+    QVERIFY(!controller.waitFor("applied").isEmpty());
+    const auto listeners = m_auditor->listeners();
+    QVERIFY(listeners.size() >= 11); // 6 edges, 5 servers
+    for (const auto &listener : listeners)
+        QVERIFY2(listener.address
+                         == "0100007F" // 127.0.0.1, and gRPC's form of it: ::ffff:127.0.0.1
+                     || listener.address == "0000000000000000FFFF00000100007F",
+                 listener.address);
+    QCOMPARE(m_auditor->datagramSockets(), 0);
+    const auto folder = m_place.runtime() + QStringLiteral("/drillroom");
+    QCOMPARE(test::Auditor::mode(folder), mode_t{0700});
+    QCOMPARE(m_auditor->socketFiles().size(), 2);
+    for (const auto &name : m_auditor->socketFiles())
+        QCOMPARE(test::Auditor::mode(folder + QStringLiteral("/") + name), mode_t{0600});
+}
+
+void TestSafety::differentShopIsRefusedWithTheDifference()
+{
+    Controller controller(m_place, {QStringLiteral("twice")});
+    const auto told = controller.waitFor("error");
+    QVERIFY2(told.contains("replicas is 3, asked for is 2"), told);
+}
+
+// What a controller process does: it prints a line for each thing done and waits to be killed.
+namespace {
+
+void print(const std::string &line)
+{
+    std::cout << line << std::endl;
+}
+
+int control(const std::vector<std::string> &words)
+{
+    const auto paths = engine::Paths::fromEnvironment();
+    if (words[0] == "halt") {
+        print(engine::haltOverSocket(paths) ? "halted" : "error: halt");
+        return 0;
+    }
+    auto cluster =
+        engine::LocalCluster::open(paths, engine::systemClock(), {.name = "test controller"});
+    if (!cluster) {
+        print((cluster.error().code == engine::ErrorCode::Busy ? "busy " : "error ")
+              + cluster.error().text());
+        return 1;
+    }
+    (*cluster)->listen({.event = {}, .window = {}, .link = [](bool up, const std::string &) {
+                            print(up ? "link up" : "link down");
+                        }});
+    print("open");
+    const auto failed = [](const auto &result) {
+        if (!result)
+            print("error " + result.error().text());
+        return !result;
+    };
+    if (words[0] == "down")
+        print((*cluster)->shopDown() ? "down" : "error: down");
+    if (words[0] == "down")
+        return 0;
+    const bool stays = words[0] == "stay";
+    if (words[0] != "attach"
+        && failed(
+            (*cluster)->shopUp({.name = "small", .replicas = 3, .standby = false, .stays = stays})))
+        return 1;
+    print("up");
+    if (words[0] == "twice")
+        return failed(
+            (*cluster)->shopUp({.name = "small", .replicas = 2, .standby = false, .stays = false}));
+    if (words[0] == "own") {
+        engine::FaultSpec spec;
+        spec.id = 1;
+        spec.step = "test";
+        spec.fault = words[1];
+        spec.target = words[2];
+        spec.overrideLastHealthy = true;
+        if (words.size() > 3)
+            spec.duration = Micros{std::stoll(words[3]) * 1000};
+        if (failed((*cluster)->setRecording(paths.home / "run.drl"))
+            || failed((*cluster)->applyFault(spec)))
+            return 1;
+        print("applied");
+    }
+    std::string line;
+    std::getline(std::cin, line);
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && std::string_view(argv[1]) == "--controller")
+        return control({argv + 2, argv + argc});
+    QCoreApplication app(argc, argv);
+    TestSafety test;
+    return QTest::qExec(&test, argc, argv);
+}
+
+#include "tst_safety.moc"
