@@ -210,7 +210,7 @@ Result<ShopStatus> DrillRunner::prepareShop()
     if (!shop && shop.error().code != ErrorCode::NotFound)
         return shop;
     const auto &need = m_drill.shop;
-    if (!shop || shop->state == "down" || shop->state.empty()) {
+    if (!shop || shop->state != "up") {
         say(fmt::format("starting the shop {}", m_settings.shop));
         shop =
             m_cluster.shopUp({m_settings.shop, need.replicas, need.standby, m_settings.shopStays});

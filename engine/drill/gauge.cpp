@@ -56,7 +56,7 @@ void Gauge::read(const RowView &row, double &count, double &level) const
 {
     level = row.value(m_indicator.series);
     count = m_kind == Kind::Level || m_kind == Kind::Quality ? 0 : row.value(m_countSeries);
-    if (std::isnan(count))
+    if (!(count >= 0 && count <= 1e9))
         count = 0;
 }
 

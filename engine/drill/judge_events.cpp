@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t kRow = kWindow.count();
 constexpr std::int64_t kStall = 20'000;
+constexpr std::int64_t kFarthest = 1'000'000'000'000'000; ///< 31 years
 constexpr std::size_t kMostFaults = 64, kMostStalls = 64, kMostPending = 256;
 
 /// Contracts 3.6: the stall meter is off while the drill itself takes the processor away.
@@ -63,7 +64,11 @@ void Judge::State::apply(const Event &event)
     }
     if (!started)
         return;
-    const auto since = [this](std::int64_t at) { return at - start; };
+    // Clamped, so that no time of a hostile recording can overflow what is done with it.
+    const auto since = [this](std::int64_t at) {
+        const auto wrapped = static_cast<std::uint64_t>(at) - static_cast<std::uint64_t>(start);
+        return std::clamp(static_cast<std::int64_t>(wrapped), -kFarthest, kFarthest);
+    };
     if (const auto *fault = std::get_if<FaultChanged>(&event.payload)) {
         if (faults.size() >= kMostFaults && !faults.contains(fault->id))
             return;
@@ -143,7 +148,7 @@ void Judge::State::apply(const Event &event)
         if (guard.empty())
             guard = trip->rule;
     } else if (const auto *stall = std::get_if<HostStalled>(&event.payload)) {
-        if (stall->to - stall->from <= kStall || since(stall->to) <= cursor)
+        if (since(stall->to) - since(stall->from) <= kStall || since(stall->to) <= cursor)
             return;
         if (stalls.size() == kMostStalls)
             stalls.erase(stalls.begin());

@@ -29,6 +29,12 @@ std::string percent(double share)
     return fmt::format("{:.2f} %", share * 100);
 }
 
+/// Whatever a hostile state holds, the conversion is defined.
+std::uint64_t whole(double count)
+{
+    return count >= 0 && count < 1e15 ? static_cast<std::uint64_t>(count) : 0;
+}
+
 /// "6,450": the same in every locale.
 std::string grouped(std::uint64_t number)
 {
@@ -157,9 +163,9 @@ void VerdictMaker::marks()
     v.episodes = m_seen.episodes();
     v.windows = m_state.windows;
     v.masked = m_state.masked;
-    v.requests = static_cast<std::uint64_t>(m_state.judged.answered);
-    v.failed = static_cast<std::uint64_t>(m_state.judged.failed);
-    v.late = static_cast<std::uint64_t>(m_state.judged.late);
+    v.requests = whole(m_state.judged.answered);
+    v.failed = whole(m_state.judged.failed);
+    v.late = whole(m_state.judged.late);
 
     bool allConfirmed = true, allUndone = true;
     std::uint32_t applied = 0;
@@ -252,10 +258,8 @@ void VerdictMaker::budget(const Rule &rule)
     judge(
         measure, rule, *m_verdict.budget, m_state.budgetBroke.value_or(worstAt),
         fmt::format("budget {}: {} failed and {} late of {} requests ({}), the worst second at {}",
-                    rule.text(), grouped(static_cast<std::uint64_t>(sum.failed)),
-                    grouped(static_cast<std::uint64_t>(sum.late)),
-                    grouped(static_cast<std::uint64_t>(sum.answered)), percent(*m_verdict.budget),
-                    at(worstAt)));
+                    rule.text(), grouped(whole(sum.failed)), grouped(whole(sum.late)),
+                    grouped(whole(sum.answered)), percent(*m_verdict.budget), at(worstAt)));
 }
 
 void VerdictMaker::quality(const Rule &rule)
@@ -471,12 +475,12 @@ std::string VerdictMaker::whyVoid()
                                gauge.indicator().name, gauge.reading(m_state.baseline, i));
     }
     const auto span = drill().load.length.count() - *m_state.judgedFrom;
-    const auto whole = static_cast<std::uint32_t>(std::max<std::int64_t>(0, span / kSecond));
-    if (m_state.gaps > 0 || m_state.windows < whole) {
+    const auto due = static_cast<std::uint32_t>(std::max<std::int64_t>(0, span / kSecond));
+    if (m_state.gaps > 0 || m_state.windows < due) {
         m_verdict.hostNoise = m_state.masked > 0;
         return fmt::format(
             "A gap: traffic's own windows are missing in {} of {} s, first at {}",
-            m_state.gaps + (whole > m_state.windows ? whole - m_state.windows : 0), whole,
+            m_state.gaps + (due > m_state.windows ? due - m_state.windows : 0), due,
             at(m_state.firstGap.value_or(*m_state.judgedFrom + m_state.windows * kSecond)));
     }
     if (m_state.windows > 0

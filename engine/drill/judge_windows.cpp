@@ -19,9 +19,10 @@ constexpr std::int64_t kExtra = 30 * kSecond;
 constexpr std::uint32_t kBlock = 10; ///< windows of 1 s that a quality is read over
 constexpr std::size_t kMostRows = 64;
 
-double zeroIfGap(double value)
+/// A count of one row; nothing else gets in from a damaged or hostile recording.
+double counted(double value)
 {
-    return std::isnan(value) ? 0 : value;
+    return value >= 0 && value <= 1e9 ? value : 0;
 }
 
 } // namespace
@@ -77,13 +78,13 @@ void Judge::State::apply(const RowView &row)
     const bool silent = std::isnan(counts.requests) || std::isnan(counts.answered);
     silentRows = silent ? silentRows + 1 : 0;
     counts.gap = silentRows > kMostSilent;
-    counts.requests = zeroIfGap(counts.requests);
-    counts.answered = zeroIfGap(counts.answered);
-    counts.failed = zeroIfGap(row.value(series::kFailed));
-    counts.late = zeroIfGap(row.value(series::kLate));
-    counts.earned = zeroIfGap(row.value(series::kEarned));
-    counts.expected = zeroIfGap(row.value(series::kExpected));
-    counts.primary = zeroIfGap(row.value(series::kPathPrimary));
+    counts.requests = counted(counts.requests);
+    counts.answered = counted(counts.answered);
+    counts.failed = counted(row.value(series::kFailed));
+    counts.late = counted(row.value(series::kLate));
+    counts.earned = counted(row.value(series::kEarned));
+    counts.expected = counted(row.value(series::kExpected));
+    counts.primary = counted(row.value(series::kPathPrimary));
     counts.lag = row.value(series::kTrafficLag);
     counts.stalled = row.value(series::kHostStall) * 1000 > static_cast<double>(kStall);
     for (const auto &gauge : config->gauges) {

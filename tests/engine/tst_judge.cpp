@@ -62,6 +62,7 @@ private Q_SLOTS:
     void lateWordOfTheInjectStillFindsItsRows();
     void encodingRoundTripsAnywhere();
     void sameRecordingSameBytes();
+    void hostileNumbersCountNothing();
     void nothingChangesAfterTheEnd();
     void jsonHasTheNamesOfTheDesign();
 };
@@ -766,6 +767,25 @@ void TestJudge::sameRecordingSameBytes()
     a.shape = b.shape = [](Row &x) { x.earned = 7.93 + static_cast<double>(x.t % 7) / 100; };
     QCOMPARE(toJson(a.play()), toJson(b.play()));
     QVERIFY(encode(a.judge) == encode(b.judge));
+}
+
+void TestJudge::hostileNumbersCountNothing()
+{
+    JudgedRun run(crashDrill());
+    run.shape = [](Row &x) {
+        if (within(x, 30, 31))
+            x.failed = -1e30;
+        if (within(x, 31, 32))
+            x.late = std::numeric_limits<double>::infinity();
+        if (within(x, 32, 33))
+            x.slow = 3e38;
+        if (within(x, 33, 34))
+            x.earned = -5;
+    };
+    const auto verdict = run.play();
+    QCOMPARE(verdict.failed + verdict.late, 0u);
+    QCOMPARE(*verdict.budget, 0.0);
+    QVERIFY(!verdict.marks.impact);
 }
 
 void TestJudge::nothingChangesAfterTheEnd()
