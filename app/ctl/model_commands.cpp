@@ -56,7 +56,7 @@ Result<> list(Context &context, const Options &options)
                    entry.digest.substr(0, 16)});
     }
     if (options.json)
-        print(json{{"shop", options.shop}, {"floor", registry->floor()}, {"models", all}});
+        printJson(json{{"shop", options.shop}, {"floor", registry->floor()}, {"models", all}});
     else
         print(table.text());
     return {};
@@ -85,7 +85,7 @@ Result<> verify(Context &context, const Options &options)
                          {"metrics", package->manifest.metrics},
                          {"recipe", package->manifest.recipe}};
     if (options.json)
-        print(result);
+        printJson(result);
     else
         print(fmt::format(
             "Version {} is sound: signed by this workstation's key, every byte accounted for.\n"
@@ -103,9 +103,9 @@ Result<> move(Context &context, const Options &options, const std::string &how)
                        : how == "rollback" ? registry->rollback(options.version)
                                            : registry->revoke(options.version));
     if (options.json)
-        print(json{{"shop", options.shop},
-                   {"serving", registry->serving()},
-                   {"floor", registry->floor()}});
+        printJson(json{{"shop", options.shop},
+                       {"serving", registry->serving()},
+                       {"floor", registry->floor()}});
     else
         print(
             fmt::format("{} serves version {}; it takes effect at the next start of its replicas\n",

@@ -25,7 +25,7 @@ std::size_t width(const std::string &text)
 int report(const engine::Error &error, bool json)
 {
     if (json) {
-        print(nlohmann::json{{"error", {{"message", error.message}, {"place", error.place}}}});
+        printJson(nlohmann::json{{"error", {{"message", error.message}, {"place", error.place}}}});
     }
     std::fprintf(stderr, "drillctl: %s\n", error.text().c_str());
     return engine::exitCode(error.code);
@@ -85,7 +85,7 @@ std::string Table::text() const
     return out;
 }
 
-void print(const nlohmann::json &value)
+void printJson(const nlohmann::json &value)
 {
     print(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }

@@ -44,7 +44,7 @@ private:
 };
 
 /// Prints JSON with sorted keys and a newline on stdout.
-void print(const nlohmann::json &value);
+void printJson(const nlohmann::json &value);
 void print(const std::string &text);
 
 } // namespace ctl

@@ -89,20 +89,20 @@ Result<int> series(const Options &options)
         table.row({name, unit});
     }
     if (options.json)
-        print(json{{"series", all}});
+        printJson(json{{"series", all}});
     else
         print(table.text());
     return 0;
 }
 
-Result<int> report(const Options &options)
+Result<int> writeReport(const Options &options)
 {
     const auto html = app::reportOf(options.file);
     if (!html)
         return tl::unexpected(html.error());
     DR_RETURN_IF_ERROR(engine::writeTextAtomically(options.out, *html));
     if (options.json)
-        print(json{{"report", options.out}});
+        printJson(json{{"report", options.out}});
     else
         print("Report: " + options.out + "\n");
     return 0;
@@ -130,7 +130,7 @@ Result<int> list(const Context &context, bool asJson)
                    item.path.string()});
     }
     if (asJson)
-        print(json{{"recordings", all}});
+        printJson(json{{"recordings", all}});
     else
         print(all.empty() ? std::string("No recording yet.\n") : table.text());
     return 0;
@@ -171,7 +171,8 @@ void addRecordingCommands(CLI::App &app, Context &context)
         const auto exit = list(context, *listJson);
         context.exit = exit ? *exit : ctl::report(exit.error(), *listJson);
     });
-    auto [reportSub, reportOptions] = add(app, "report", "One HTML page of a recording", report);
+    auto [reportSub, reportOptions] =
+        add(app, "report", "One HTML page of a recording", writeReport);
     reportSub->add_option("--out", reportOptions->out, "The page to write (.html)")->required();
 }
 

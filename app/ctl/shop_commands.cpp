@@ -93,7 +93,7 @@ void create(Context &context, const CreateOptions &options)
         return;
     }
     if (options.json)
-        print(toJson(*info));
+        printJson(toJson(*info));
     else
         print(describe(*info) + "Next: drillctl drill run 01-ranker-crash --shop " + info->name
               + "\n");
@@ -113,7 +113,7 @@ void list(Context &context, bool asJson)
                    std::to_string(shop.info.items), std::to_string(shop.info.events), shop.error});
     }
     if (asJson)
-        print(json{{"shops", all}});
+        printJson(json{{"shops", all}});
     else if (shops.empty())
         print(std::string(
             "No shop yet; make one: drillctl shop create demo --from synthetic:demo\n"));
@@ -144,7 +144,7 @@ json toJson(const engine::ShopStatus &status)
 void printStatus(const engine::ShopStatus &status, bool asJson)
 {
     if (asJson) {
-        print(toJson(status));
+        printJson(toJson(status));
         return;
     }
     if (status.processes.empty()) {
@@ -240,7 +240,7 @@ void down(Context &context, const std::string &name, bool asJson)
         }
     }
     if (asJson)
-        print(json{{"name", name}, {"state", "down"}});
+        printJson(json{{"name", name}, {"state", "down"}});
     else
         print(name + " is down\n");
 }
@@ -252,7 +252,7 @@ void remove(Context &context, const std::string &name, bool asJson)
         return;
     }
     if (asJson)
-        print(json{{"deleted", name}});
+        printJson(json{{"deleted", name}});
     else
         print(name + " is deleted\n");
 }

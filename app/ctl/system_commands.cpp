@@ -3,6 +3,7 @@
 #include "app/ctl/output.h"
 #include "engine/agent/local_cluster.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace ctl {
@@ -22,7 +23,7 @@ void doctor(Context &context, bool json)
         }
     }
     if (json)
-        print(nlohmann::json{{"checks", list}});
+        printJson(nlohmann::json{{"checks", list}});
 }
 
 void halt(Context &context, bool release, bool json)
@@ -33,7 +34,7 @@ void halt(Context &context, bool release, bool json)
         return;
     }
     if (json)
-        print(nlohmann::json{{"halted", !release}});
+        printJson(nlohmann::json{{"halted", !release}});
     else
         print(release ? "Released: drills may start again.\n"
                       : "Halted: every fault is undone and nothing new starts. "
