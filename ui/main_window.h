@@ -1,0 +1,89 @@
+#pragma once
+// The window: mode bar, top bar, pages, status bar, and the commands that reach everywhere. It
+// arranges pages and carries wishes between them; what is shown is decided in the pages.
+// GUI thread. Operations outlive the window.
+
+#include "ui/session/session.h"
+#include "ui/theme/tokens.h"
+
+#include <QMainWindow>
+#include <QTimer>
+
+class QLabel;
+class QPushButton;
+class QStackedWidget;
+
+namespace ui {
+
+class HomePage;
+class LivePage;
+class ModeBar;
+class Page;
+class PlaybackPage;
+class RunBadge;
+
+class MainWindow : public QMainWindow
+{
+    Q_OBJECT
+public:
+    enum PageIndex { Home, Live, Playback, PageCount };
+
+    explicit MainWindow(engine::Operations &operations, QWidget *parent = nullptr);
+    ~MainWindow() override;
+
+    void openPage(PageIndex page);
+    [[nodiscard]] PageIndex currentPage() const;
+    /// Reads the file in the background, then opens Playback on it.
+    void openRecording(const QString &path);
+    void startDrill(const QString &path);
+    /// 5 Hz on two cores or fewer, else 10 Hz; `hertz` overrides (benchmarks).
+    void setRefreshRate(int hertz);
+    /// A sentence of the engine module's state for the status bar.
+    void setEngineText(const QString &text);
+
+Q_SIGNALS:
+    void firstPainted();
+
+protected:
+    bool event(QEvent *event) override;
+    void keyPressEvent(QKeyEvent *event) override;
+    void dragEnterEvent(QDragEnterEvent *event) override;
+    void dropEvent(QDropEvent *event) override;
+    void paintEvent(QPaintEvent *event) override;
+    void changeEvent(QEvent *event) override;
+
+private:
+    void buildTopBar();
+    void buildPages();
+    void buildStatusBar();
+    void buildCommands();
+    QAction *command(const char *id, const QString &text, const QKeySequence &keys,
+                     const std::function<void()> &run);
+    void pulse();
+    void showStatus();
+    void showBadge();
+    void sayProblem(const QString &text);
+    void halt(bool release);
+    void exportReport(const QString &recording);
+    void setScheme(Scheme scheme);
+    [[nodiscard]] Page *page() const;
+
+    Session m_session;
+    QTimer m_timer;
+    QTimer m_problemTimer;
+    ModeBar *m_modes = nullptr;
+    QWidget *m_topBar = nullptr;
+    QStackedWidget *m_stack = nullptr;
+    HomePage *m_home = nullptr;
+    LivePage *m_live = nullptr;
+    PlaybackPage *m_playback = nullptr;
+    RunBadge *m_badge = nullptr;
+    QLabel *m_target = nullptr, *m_recIcon = nullptr, *m_rec = nullptr;
+    QPushButton *m_halt = nullptr, *m_commands = nullptr;
+    QWidget *m_haltBanner = nullptr;
+    QLabel *m_statusFault = nullptr, *m_statusRecorder = nullptr, *m_statusEngine = nullptr;
+    QLabel *m_statusMessage = nullptr;
+    bool m_painted = false, m_halted = false;
+};
+
+} // namespace ui

@@ -1,0 +1,34 @@
+#pragma once
+// The one way the console does slow work: on a pool thread, answer on the GUI thread, nothing when
+// the asker is gone.
+
+#include <QCoreApplication>
+#include <QMetaObject>
+#include <QPointer>
+#include <QThreadPool>
+
+#include <memory>
+#include <utility>
+
+namespace ui {
+
+/// `task` runs on a pool thread and must own or outlive-know what it touches; `callback` gets its
+/// result on the GUI thread, only while `context` lives. main() joins the pool before it ends.
+template <class Task, class Callback>
+void runInBackground(QObject *context, Task task, Callback callback)
+{
+    QThreadPool::globalInstance()->start([guard = QPointer<QObject>(context),
+                                          task = std::move(task),
+                                          callback = std::move(callback)]() mutable {
+        auto result = std::make_shared<decltype(task())>(task());
+        QMetaObject::invokeMethod(
+            QCoreApplication::instance(),
+            [guard, result, callback = std::move(callback)]() mutable {
+                if (guard)
+                    callback(std::move(*result));
+            },
+            Qt::QueuedConnection);
+    });
+}
+
+} // namespace ui

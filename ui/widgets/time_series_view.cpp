@@ -1,0 +1,447 @@
+#include "ui/widgets/time_series_view.h"
+
+#include "ui/theme/theme.h"
+
+#include <QChart>
+#include <QLineSeries>
+#include <QMouseEvent>
+#include <QPainterPath>
+#include <QSignalBlocker>
+#include <QValueAxis>
+#include <QWheelEvent>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace ui {
+
+namespace {
+
+constexpr double kLabelGap = 13; ///< least distance of two direct labels
+
+QPen cosmetic(const QColor &colour, double width, const QList<qreal> &dashes = {})
+{
+    QPen pen(colour, width);
+    pen.setCosmetic(true);
+    pen.setCapStyle(Qt::FlatCap);
+    if (!dashes.isEmpty())
+        pen.setDashPattern(dashes);
+    return pen;
+}
+
+double snap(double v)
+{
+    return std::floor(v) + 0.5;
+}
+
+} // namespace
+
+TimeSeriesView::TimeSeriesView(TrackSpec spec, QWidget *parent)
+    : QChartView(parent), m_spec(std::move(spec))
+{
+    setObjectName(m_spec.key);
+    setAccessibleName(m_spec.title);
+    setFrameShape(QFrame::NoFrame);
+    setRubberBand(QChartView::NoRubberBand);
+    setRenderHint(QPainter::Antialiasing);
+    setViewportUpdateMode(QGraphicsView::FullViewportUpdate);
+    setMouseTracking(true);
+    viewport()->setMouseTracking(true);
+    setFocusPolicy(Qt::StrongFocus);
+    auto *plotChart = chart();
+    plotChart->setAnimationOptions(QChart::NoAnimation);
+    plotChart->setBackgroundVisible(false);
+    plotChart->setPlotAreaBackgroundVisible(false);
+    plotChart->legend()->hide();
+    plotChart->setMargins(QMargins(0, 0, 0, 0));
+    // Both linear: a log axis drops a whole series at its first gap, so log tracks are given log10.
+    m_xAxis = new QValueAxis(plotChart);
+    m_yAxis = new QValueAxis(plotChart);
+    plotChart->addAxis(m_xAxis, Qt::AlignBottom);
+    plotChart->addAxis(m_yAxis, Qt::AlignLeft);
+    for (std::size_t i = 0; i < m_spec.curves.size(); ++i) {
+        auto *line = new QLineSeries(plotChart);
+        line->setName(m_spec.curves[i].name);
+        plotChart->addSeries(line);
+        line->attachAxis(m_xAxis);
+        line->attachAxis(m_yAxis);
+        m_lines.push_back(line);
+    }
+    m_xAxis->setVisible(false);
+    m_yAxis->setVisible(false);
+    restyle();
+}
+
+void TimeSeriesView::setRightGutter(int width)
+{
+    m_gutter = width;
+    placePlot();
+}
+
+QRectF TimeSeriesView::plot() const
+{
+    const QRectF area = viewport()->rect();
+    return {double(kPlotLeft), 4.0, std::max(10.0, area.width() - kPlotLeft - m_gutter),
+            std::max(10.0, area.height() - 8)};
+}
+
+void TimeSeriesView::placePlot()
+{
+    chart()->setPlotArea(plot());
+}
+
+void TimeSeriesView::restyle()
+{
+    setBackgroundBrush(tokens().surface);
+    for (std::size_t i = 0; i < m_lines.size(); ++i) {
+        const auto &spec = m_spec.curves[i];
+        QPen pen = cosmetic(tokens().series[spec.colour], spec.width);
+        pen.setJoinStyle(Qt::RoundJoin);
+        m_lines[i]->setPen(pen);
+    }
+}
+
+void TimeSeriesView::show(const TimeAxis &axis, TrackValues values, const Overlay &overlay)
+{
+    m_axis = axis;
+    m_values = std::move(values);
+    m_overlay = overlay;
+    const QRectF area = plot();
+    m_axis.left = area.left();
+    m_axis.right = area.right();
+
+    // Series first with their signals held back, then the axes: one recalculation per refresh.
+    const auto scaled = [&](double v) { return m_spec.log ? std::log10(v) : v; };
+    for (std::size_t i = 0; i < m_lines.size(); ++i) {
+        const auto y = m_spec.stacked ? stackedUpTo(i) : m_values.y.at(i);
+        QList<QPointF> points;
+        points.reserve(static_cast<qsizetype>(y.size()));
+        for (std::size_t n = 0; n < std::min(y.size(), m_values.x.size()); ++n)
+            points.append({m_values.x[n], scaled(y[n])});
+        const QSignalBlocker blocker(m_lines[i]);
+        m_lines[i]->replace(points);
+    }
+    const double low = scaled(m_values.low);
+    const double high = scaled(m_values.high);
+    const bool sameX = m_xAxis->min() == axis.from && m_xAxis->max() == axis.to;
+    const bool sameY = m_yAxis->min() == low && m_yAxis->max() == high;
+    m_xAxis->setRange(axis.from, axis.to);
+    m_yAxis->setRange(low, high);
+    if (sameX && sameY) // a moved axis already made the lines anew
+        for (auto *line : m_lines)
+            Q_EMIT line->pointsReplaced();
+    setAccessibleDescription(m_values.sentence);
+    viewport()->update();
+}
+
+std::vector<double> TimeSeriesView::stackedUpTo(std::size_t curve) const
+{
+    std::vector<double> sum(m_values.x.size(), 0.0);
+    for (std::size_t c = 0; c <= curve; ++c)
+        for (std::size_t i = 0; i < std::min(sum.size(), m_values.y[c].size()); ++i)
+            sum[i] += m_values.y[c][i];
+    return sum;
+}
+
+double TimeSeriesView::yOf(double value) const
+{
+    const QRectF area = plot();
+    double share = 0;
+    if (m_spec.log)
+        share =
+            std::log(std::max(value, 0.01) / m_values.low) / std::log(m_values.high / m_values.low);
+    else
+        share = (value - m_values.low) / (m_values.high - m_values.low);
+    return area.bottom() - share * area.height();
+}
+
+void TimeSeriesView::drawBackground(QPainter *painter, const QRectF &rect)
+{
+    QChartView::drawBackground(painter, rect);
+    painter->save();
+    painter->resetTransform();
+    drawGrid(*painter);
+    painter->setClipRect(plot());
+    if (m_values.band) {
+        QColor colour = tokens().series[Quality];
+        colour.setAlphaF(0.20F);
+        const double top = yOf(m_values.band->second);
+        painter->fillRect(
+            QRectF(plot().left(), top, plot().width(), yOf(m_values.band->first) - top), colour);
+    }
+    if (m_values.limit) {
+        painter->setPen(cosmetic(tokens().warning, 1, {2, 3}));
+        const double y = snap(yOf(*m_values.limit));
+        painter->drawLine(QPointF(plot().left(), y), QPointF(plot().right(), y));
+    }
+    fillAreas(*painter);
+    painter->restore();
+}
+
+void TimeSeriesView::drawGrid(QPainter &painter) const
+{
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    painter.setPen(cosmetic(tokens().grid, 1));
+    const QRectF area = plot();
+    for (const double t : m_axis.ticks(11)) {
+        const double x = snap(m_axis.x(t));
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
+    }
+    for (const double tick : m_values.ticks) {
+        const double y = snap(yOf(tick));
+        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
+    }
+    painter.setRenderHint(QPainter::Antialiasing, true);
+}
+
+void TimeSeriesView::fillAreas(QPainter &painter) const
+{
+    const std::size_t size = m_values.x.size();
+    std::vector<double> lower(size, m_spec.log ? m_values.low : 0.0);
+    for (std::size_t c = 0; c < m_spec.curves.size() && c < m_values.y.size(); ++c) {
+        const auto upper = m_spec.stacked ? stackedUpTo(c) : m_values.y[c];
+        if (m_spec.curves[c].fillAlpha > 0) {
+            QColor colour = tokens().series[m_spec.curves[c].colour];
+            colour.setAlphaF(static_cast<float>(m_spec.curves[c].fillAlpha));
+            // One polygon per stretch without a gap, so that nothing is filled where nothing was
+            // read.
+            for (std::size_t i = 0; i < size;) {
+                if (i >= upper.size() || std::isnan(upper[i])) {
+                    ++i;
+                    continue;
+                }
+                std::size_t end = i;
+                while (end < std::min(size, upper.size()) && !std::isnan(upper[end]))
+                    ++end;
+                QPolygonF polygon;
+                for (std::size_t n = i; n < end; ++n)
+                    polygon << QPointF(m_axis.x(m_values.x[n]), yOf(upper[n]));
+                for (std::size_t n = end; n-- > i;)
+                    polygon << QPointF(m_axis.x(m_values.x[n]),
+                                       yOf(std::isnan(lower[n]) ? 0.0 : lower[n]));
+                painter.setPen(Qt::NoPen);
+                painter.setBrush(colour);
+                painter.drawPolygon(polygon);
+                i = end;
+            }
+        }
+        if (m_spec.stacked)
+            lower = upper;
+    }
+}
+
+void TimeSeriesView::drawForeground(QPainter *painter, const QRectF &rect)
+{
+    QChartView::drawForeground(painter, rect);
+    painter->save();
+    painter->resetTransform();
+    const QRectF area = plot();
+    painter->setClipRect(area.adjusted(0, -4, 1, 4));
+    for (const auto &band : m_overlay.bands) {
+        const double from = m_axis.x(band.from);
+        const double to = m_axis.x(band.to);
+        painter->fillRect(QRectF(from, 0, to - from, viewport()->height()), tokens().band());
+        if (band.expectedTo)
+            painter->fillRect(QRectF(to, 0, m_axis.x(*band.expectedTo) - to, viewport()->height()),
+                              tokens().expectedBand());
+    }
+    const int height = viewport()->height();
+    for (const auto &mark : m_overlay.marks) {
+        const QColor colour =
+            mark.fault ? tokens().fault : (mark.expected ? tokens().textMuted : tokens().text);
+        painter->setPen(
+            cosmetic(colour, 1, mark.expected ? QList<qreal>{1, 3} : QList<qreal>{4, 3}));
+        const double x = snap(m_axis.x(mark.t));
+        painter->drawLine(QPointF(x, 0), QPointF(x, height));
+    }
+    if (m_overlay.crosshair) {
+        painter->setPen(cosmetic(tokens().control, 1));
+        const double x = snap(m_axis.x(*m_overlay.crosshair));
+        painter->drawLine(QPointF(x, 0), QPointF(x, height));
+    }
+    if (m_spec.dots) {
+        painter->setPen(Qt::NoPen);
+        for (std::size_t c = 0; c < m_values.y.size(); ++c) {
+            painter->setBrush(tokens().series[m_spec.curves[c].colour]);
+            double last = -10;
+            for (std::size_t i = 0; i < m_values.y[c].size(); ++i) {
+                const double x = m_axis.x(m_values.x[i]);
+                if (std::isnan(m_values.y[c][i]) || x - last < 9)
+                    continue;
+                last = x;
+                painter->drawEllipse(QPointF(x, yOf(m_values.y[c][i])), 1.8, 1.8);
+            }
+        }
+    }
+    if (m_overlay.playhead) {
+        painter->setPen(cosmetic(tokens().accent, 1));
+        const double x = snap(m_axis.x(*m_overlay.playhead));
+        painter->drawLine(QPointF(x, 0), QPointF(x, height));
+    }
+    painter->setClipping(false);
+    drawHeader(*painter);
+    drawValueLabels(*painter);
+    painter->restore();
+}
+
+void TimeSeriesView::drawHeader(QPainter &painter) const
+{
+    const auto &t = tokens();
+    painter.setFont(typeFont(Type::Body, QFont::DemiBold));
+    painter.setPen(t.text);
+    const double top = 4;
+    painter.drawText(QRectF(12, top, kHeaderWidth + 20, 16), Qt::AlignLeft | Qt::AlignVCenter,
+                     m_spec.title);
+    painter.setFont(typeFont(Type::Secondary));
+    painter.setPen(t.textMuted);
+    double y = top + 17;
+    for (const QString &line : {m_spec.unit, m_values.note}) {
+        if (line.isEmpty())
+            continue;
+        painter.drawText(
+            QRectF(12, y, kPlotLeft - 12 - 34, 14), Qt::AlignLeft | Qt::AlignVCenter,
+            painter.fontMetrics().elidedText(line, Qt::ElideRight, kPlotLeft - 12 - 34));
+        y += 14;
+    }
+    painter.setFont(typeFont(Type::Axis));
+    const QRectF area = plot();
+    double lastY = 1e9;
+    for (const double tick : m_values.ticks) {
+        const double at = yOf(tick);
+        if (lastY - at < 12)
+            continue;
+        lastY = at;
+        const double baseline = std::clamp(at + 4, area.top() + 8, area.bottom());
+        drawDigits(painter, {double(kPlotLeft - 7), baseline},
+                   numberText(tick, m_values.tickDecimals), true);
+    }
+    if (m_values.limit && !m_values.limitText.isEmpty()) {
+        const double limitY = yOf(*m_values.limit);
+        const double textY = limitY - 4 > area.top() + 10 ? limitY - 4 : limitY + 12;
+        painter.drawText(QPointF(area.left() + 6, textY), m_values.limitText);
+    }
+}
+
+void TimeSeriesView::drawValueLabels(QPainter &painter) const
+{
+    if (m_values.now.empty() || !m_overlay.playhead)
+        return;
+    struct Label
+    {
+        double want, y;
+        std::size_t curve;
+    };
+    std::vector<Label> labels;
+    double sum = 0;
+    for (std::size_t c = 0; c < m_values.now.size(); ++c) {
+        const double value = m_values.now[c];
+        if (std::isnan(value))
+            continue;
+        sum += value;
+        const double y = yOf(m_spec.stacked ? sum - value / 2 : value);
+        labels.push_back({y, y, c});
+        if (m_overlay.valuesInGutter) {
+            const double dotY = yOf(m_spec.stacked ? sum : value);
+            painter.setPen(QPen(tokens().surface, 1));
+            painter.setBrush(tokens().series[m_spec.curves[c].colour]);
+            painter.drawEllipse(QPointF(m_axis.x(*m_overlay.playhead), dotY), 3, 3);
+        }
+    }
+    if (labels.empty())
+        return;
+    std::sort(labels.begin(), labels.end(), [](const Label &a, const Label &b) {
+        return a.want != b.want ? a.want < b.want : a.curve > b.curve;
+    });
+    const double lowest = viewport()->height() - 8.0;
+    for (std::size_t i = 0; i < labels.size(); ++i)
+        labels[i].y = std::max(labels[i].want, i ? labels[i - 1].y + kLabelGap : 8.0);
+    for (std::size_t i = labels.size(); i-- > 0;)
+        labels[i].y =
+            std::min(labels[i].y, i + 1 < labels.size() ? labels[i + 1].y - kLabelGap : lowest);
+
+    const QFont nameFont = typeFont(Type::Axis);
+    const QFont valueFont = typeFont(Type::Axis, QFont::DemiBold);
+    const QFontMetricsF nameMetrics(nameFont);
+    const QFontMetricsF valueMetrics(valueFont);
+    const bool gutter = m_overlay.valuesInGutter;
+    for (const auto &label : labels) {
+        const auto &curve = m_spec.curves[label.curve];
+        const QString value = numberText(m_values.now[label.curve], curve.decimals);
+        const double nameWidth = nameMetrics.horizontalAdvance(curve.name);
+        const double width = 13 + nameWidth + 5 + digitsWidth(valueMetrics, value);
+        double x = gutter ? plot().right() + 8 : m_axis.x(*m_overlay.playhead) + 6;
+        if (!gutter && x + width > viewport()->width() - 4)
+            x = m_axis.x(*m_overlay.playhead) - width - 8;
+        if (!gutter) {
+            QColor behind = tokens().surface;
+            behind.setAlphaF(0.82F);
+            painter.fillRect(QRectF(x - 2, label.y - 7, width + 4, 14), behind);
+        }
+        painter.fillRect(QRectF(x, label.y - 1, 9, 2.5), tokens().series[curve.colour]);
+        painter.setFont(nameFont);
+        painter.setPen(tokens().textMuted);
+        painter.drawText(QPointF(x + 13, label.y + 4), curve.name);
+        painter.setFont(valueFont);
+        painter.setPen(tokens().text);
+        drawDigits(painter, {x + 13 + nameWidth + 5, label.y + 4}, value, false);
+    }
+}
+
+void TimeSeriesView::resizeEvent(QResizeEvent *event)
+{
+    QChartView::resizeEvent(event);
+    placePlot();
+    const QRectF area = plot();
+    m_axis.left = area.left();
+    m_axis.right = area.right();
+}
+
+void TimeSeriesView::changeEvent(QEvent *event)
+{
+    QChartView::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange)
+        restyle();
+}
+
+// The chart's own mouse handling is never reached: clicks on items crashed in Qt 6.4.
+void TimeSeriesView::mousePressEvent(QMouseEvent *event)
+{
+    setFocus(Qt::MouseFocusReason);
+    if (event->button() == Qt::LeftButton && plot().contains(event->position()))
+        Q_EMIT pressedAt(m_axis.t(event->position().x()));
+    event->accept();
+}
+
+void TimeSeriesView::mouseMoveEvent(QMouseEvent *event)
+{
+    const double t = m_axis.t(event->position().x());
+    if (event->buttons() & Qt::LeftButton)
+        Q_EMIT draggedTo(t);
+    else if (plot().contains(event->position()))
+        Q_EMIT hoveredAt(t);
+    else
+        Q_EMIT left();
+    event->accept();
+}
+
+void TimeSeriesView::mouseReleaseEvent(QMouseEvent *event)
+{
+    event->accept();
+}
+
+void TimeSeriesView::leaveEvent(QEvent *event)
+{
+    QChartView::leaveEvent(event);
+    Q_EMIT left();
+}
+
+void TimeSeriesView::wheelEvent(QWheelEvent *event)
+{
+    const double steps = event->angleDelta().y() / 120.0;
+    if (steps != 0)
+        Q_EMIT zoomed(std::pow(0.8, steps), m_axis.t(event->position().x()));
+    event->accept();
+}
+
+} // namespace ui
