@@ -1,0 +1,31 @@
+#pragma once
+// The lists that Home shows: drills of the library, recordings with their verdicts.
+
+#include "engine/base/clock.h"
+#include "engine/base/paths.h"
+#include "engine/cluster/operations.h"
+
+#include <mutex>
+
+namespace console {
+
+[[nodiscard]] std::vector<engine::DrillSummary> listDrillSummaries(const engine::Paths &paths);
+
+/// Folds each closed file once and remembers it by path and size. Thread-safe; the first call of a
+/// long list takes seconds.
+class RunList
+{
+public:
+    RunList(engine::Paths paths, const engine::Clock &clock);
+    [[nodiscard]] std::vector<engine::RecordingSummary> read();
+
+private:
+    static constexpr std::size_t kMost = 12; ///< newest runs shown
+    const engine::Paths m_paths;
+    const engine::Clock &m_clock;
+    std::mutex m_mutex;
+    std::map<std::pair<std::string, std::uintmax_t>, engine::RecordingSummary>
+        m_known; ///< under m_mutex
+};
+
+} // namespace console
