@@ -249,8 +249,9 @@ void VerdictMaker::budget(const Rule &rule)
     const auto &sum = m_state.judged;
     if (m_state.worstBudget) {
         measure.worst = m_state.worstBudget->value;
-        measure.detail = fmt::format("worst second {} at {}", percent(*measure.worst),
-                                     at(m_state.worstBudget->at));
+        if (*measure.worst > 0)
+            measure.detail = fmt::format("worst second {} at {}", percent(*measure.worst),
+                                         at(m_state.worstBudget->at));
     }
     if (!m_verdict.budget)
         return doubt(measure, "No request was answered in the judged span.");
