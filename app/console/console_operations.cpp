@@ -223,6 +223,7 @@ engine::Result<void> ConsoleOperations::idleLoad()
     spec.load.warmUp = engine::Micros{0};
     spec.load.length = kIdleLength;
     spec.start = engine::alignUp(m_clock.now() + kLoadLead);
+    (void)(*ours)->stopLoad(); // of a run that has just ended; none is no matter
     return (*ours)->startLoad(spec);
 }
 
@@ -263,6 +264,26 @@ void ConsoleOperations::recordIdle()
         m_idle = sink;
     }
     listenWith(sink);
+    // The agent tells changes only; what stands is said once for each new recording.
+    auto ours = cluster();
+    const auto status = ours ? (*ours)->shopStatus() : tl::unexpected(ours.error());
+    if (!status)
+        return;
+    for (const auto &process : status->processes) {
+        engine::ProcessChanged change;
+        change.target = process.name;
+        change.role = process.role;
+        change.address = process.address;
+        change.model = process.model;
+        change.version = process.version;
+        change.digest = process.digest;
+        change.pid = process.pid;
+        change.restarts = process.restarts;
+        change.state =
+            process.state == "serving" ? engine::ProcessState::Serving : engine::ProcessState::Down;
+        change.at = m_clock.now().count();
+        sink->append(engine::Payload{std::move(change)});
+    }
 }
 
 void ConsoleOperations::stopIdle()
@@ -319,7 +340,7 @@ engine::Result<void> ConsoleOperations::beginRun(const std::string &path)
     engine::RecorderOptions options;
     options.path = engine::newRecordingPath(m_paths.recordings(), id, m_clock.wallMicros());
     options.key = m_key ? &*m_key : nullptr;
-    options.meta = {{"title", drill->title}, {"shop", m_shop}};
+    options.meta = {{"title", drill->title}};
     auto recorder = engine::Recorder::start(options, m_clock);
     if (!recorder)
         return tl::unexpected(recorder.error());
