@@ -18,6 +18,8 @@
 namespace engine {
 namespace {
 
+constexpr Micros kLauncherEnd{500'000};
+
 void logToFile(const Paths &paths)
 {
     try {
@@ -72,7 +74,9 @@ Result<int> runAgent(const AgentOptions &options)
     wardenOptions.onEnd = [&] {
         ::unlink(paths.agentSocket().c_str());
         ::unlink(paths.leaseSocket().c_str());
-        // The launcher sees our end and kills what is left; nothing here may hold that up.
+        // So that who waits for our end finds nothing left; past the limit the launcher sees our
+        // end and kills all the same.
+        launcher->end(clock, kLauncherEnd);
         ::_exit(0);
     };
     Warden warden(paths, clock, std::move(*ledger), std::move(*leaseListener), shop, hub,

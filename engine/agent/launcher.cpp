@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 namespace engine {
 
@@ -38,6 +39,16 @@ Result<> Launcher::start(const std::string &target, const std::vector<std::strin
 void Launcher::killAll()
 {
     [[maybe_unused]] const auto sent = send(R"({"kill":true})");
+}
+
+bool Launcher::end(const Clock &clock, Micros limit)
+{
+    ::shutdown(m_socket.get(), SHUT_RDWR);
+    const auto until = clock.now() + limit;
+    while (::waitpid(m_pid, nullptr, WNOHANG) == 0)
+        if (clock.now() >= until || !clock.waitUntil(clock.now() + Micros{1'000}, {}))
+            return false;
+    return true;
 }
 
 Result<> Launcher::send(const std::string &message)

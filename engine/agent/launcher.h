@@ -3,6 +3,7 @@
 // single-threaded, and kills everything it started when the agent is gone: PR_SET_PDEATHSIG is tied
 // to the thread that forked, and a fork beside running threads is not safe.
 
+#include "engine/base/clock.h"
 #include "engine/base/error.h"
 #include "engine/fault/fd.h"
 #include "engine/fault/proc.h"
@@ -45,6 +46,8 @@ public:
                                  const std::string &log);
     /// SIGKILL to every process group; each end is still reported.
     void killAll();
+    /// Ends the launcher and all it started; true when they were gone within the limit.
+    bool end(const Clock &clock, Micros limit);
     /// Waits up to `limitMillis` for a report.
     [[nodiscard]] std::optional<LauncherReport> read(int limitMillis);
     /// The launcher process ended, and with it every process of the shop.

@@ -246,8 +246,8 @@ Result<> Shop::mayBreak(const std::string &target, const std::set<std::string> &
     const auto isReplica = [](const Process &process) {
         return process.plan.target.starts_with("replica/");
     };
-    if (!hit.starts_with("replica/"))
-        return {};
+    if (!hit.starts_with("replica/") || !find(hit))
+        return {}; // a target that does not exist is refused by the fault itself
     int all = 0, healthyOthers = 0;
     for (const auto &process : m_processes) {
         if (!isReplica(process))

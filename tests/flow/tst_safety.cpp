@@ -3,14 +3,12 @@
 // DRILLROOM_SLOW=1: 40 kills per fault instead of 10.
 
 #include "engine/agent/local_cluster.h"
-#include "engine/base/files.h"
 #include "engine/base/random.h"
 #include "engine/fault/fault.h"
 #include "engine/fault/probe.h"
-#include "engine/model/registry.h"
 #include "tests/support/auditor.h"
+#include "tests/support/placed_shop.h"
 #include "tests/support/program.h"
-#include "tests/support/small_shop.h"
 
 #include <csignal>
 #include <iostream>
@@ -118,20 +116,8 @@ private:
 void TestSafety::initTestCase()
 {
     m_auditor = std::make_unique<test::Auditor>(m_place.home(), m_place.runtime());
-    test::SmallShop shop;
-    QVERIFY2(shop.error.empty(), shop.error.c_str());
-    const std::filesystem::path home = m_place.home().toStdString();
-    QVERIFY(
-        engine::writeExpected(shop.path, shop.digest, std::vector<float>(shop.trace.size(), 0.5f)));
-    auto registry = engine::Registry::open(shop.path);
-    QVERIFY(registry);
-    QVERIFY(registry->add({"1", shop.digest, "popularity", true, false, {}}));
-    QVERIFY(registry->promote("1"));
-    std::filesystem::create_directories(home / "shops");
-    std::filesystem::copy(shop.path, home / "shops/small",
-                          std::filesystem::copy_options::recursive);
-    QVERIFY(engine::makePrivateFolder(home / "keys"));
-    std::filesystem::copy_file(shop.path / "key", home / "keys/signing.key");
+    const auto wrong = test::placeSmallShop(m_place.home().toStdString());
+    QVERIFY2(wrong.empty(), wrong.c_str());
 }
 
 void TestSafety::cleanupTestCase()
