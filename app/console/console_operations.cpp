@@ -21,6 +21,8 @@ namespace {
 constexpr double kIdleRate = 100; ///< requests per second while nothing is drilled
 constexpr engine::Micros kIdleLength{std::chrono::hours(24)};
 constexpr engine::Micros kLoadLead{1'000'000};
+constexpr engine::Micros kLoadRetry{300'000};
+constexpr int kLoadTries = 10;
 constexpr int kReportBins = 1200;
 
 engine::Result<void> writeReport(const std::string &recording, const std::string &htmlPath,
@@ -222,9 +224,15 @@ engine::Result<void> ConsoleOperations::idleLoad()
     spec.load.rate = kIdleRate;
     spec.load.warmUp = engine::Micros{0};
     spec.load.length = kIdleLength;
-    spec.start = engine::alignUp(m_clock.now() + kLoadLead);
     (void)(*ours)->stopLoad(); // of a run that has just ended; none is no matter
-    return (*ours)->startLoad(spec);
+    // Traffic takes a moment to end; until then the agent refuses another load.
+    for (int attempt = 0;; ++attempt) {
+        spec.start = engine::alignUp(m_clock.now() + kLoadLead);
+        auto started = (*ours)->startLoad(spec);
+        if (started || attempt == kLoadTries)
+            return started;
+        m_clock.waitUntil(m_clock.now() + kLoadRetry, {});
+    }
 }
 
 void ConsoleOperations::listenWith(const std::shared_ptr<engine::RunSink> &sink)

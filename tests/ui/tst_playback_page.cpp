@@ -197,7 +197,8 @@ void TestPlaybackPage::everyVerdictHasAFace()
     engine::Verdict verdict;
     verdict.word = static_cast<engine::Word>(word);
     verdict.sentence = "Users saw 31 bad answers out of 6,450 and were back after 7.9 s.";
-    verdict.reason = "budget broke at +1.4 s: late answers of replica/2";
+    if (verdict.word != engine::Word::Pass)
+        verdict.reason = "budget broke at +1.4 s: late answers of replica/2";
     verdict.reasonAt = 21'400'000;
     for (const char *name : {"rto", "budget", "quality", "undo"}) {
         engine::Measure measure;

@@ -71,8 +71,8 @@ Cell RunsModel::cell(const engine::RecordingSummary &run, int column) const
     const auto verdict = run.verdict.value_or(engine::Verdict{});
     switch (column) {
     case Run:
-        return {.text =
-                    run.builtIn ? tr("demo") : QFileInfo(qs(run.path)).completeBaseName().right(12),
+        return {.text = run.builtIn ? tr("demo")
+                                    : QFileInfo(qs(run.path)).completeBaseName().left(17).mid(5),
                 .tone = Tone::Muted,
                 .fixed = true};
     case Drill:
@@ -95,7 +95,9 @@ Cell RunsModel::cell(const engine::RecordingSummary &run, int column) const
     case Quality:
         return number(verdict.quality, 1, 3, {});
     case When:
-        return {.text = run.builtIn ? tr("always here") : whenText(run.wall, m_nowWall),
+        return {.text = run.builtIn     ? tr("always here")
+                        : run.wall == 0 ? QStringLiteral("–")
+                                        : whenText(run.wall, m_nowWall),
                 .tone = Tone::Muted};
     }
     return {};

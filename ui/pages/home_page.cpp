@@ -242,6 +242,7 @@ QWidget *HomePage::drillCard(const engine::DrillSummary &drill, bool primary)
         makeLabel(said, drill.error.empty() ? "muted" : "danger", "drillDescriptionLabel", frame);
     description->setWordWrap(true);
     description->setMinimumHeight(34);
+    description->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     layout->addWidget(description, 1);
     auto *foot = new QHBoxLayout;
     foot->addStretch();

@@ -85,7 +85,6 @@ VerdictCard::VerdictCard(QWidget *parent) : QFrame(parent)
     left->addLayout(head);
     m_sentence = makeLabel({}, "item", "verdictSentenceLabel", this);
     m_sentence->setWordWrap(true);
-    m_sentence->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Maximum);
     left->addWidget(m_sentence);
     m_reason = makeLabel({}, "muted", "verdictReasonLabel", this);
     m_reason->setWordWrap(true);
@@ -167,6 +166,9 @@ void VerdictCard::show(const engine::Verdict &verdict, const QString &seal, bool
     m_sealIcon->setPixmap(iconPixmap(sound ? QStringLiteral("agent") : QStringLiteral("warning"),
                                      sound ? tokens().textMuted : tokens().warning, 14,
                                      devicePixelRatioF()));
+    // The layout gives wrapped words too little height where the card's is fixed.
+    for (auto *label : {m_sentence, m_reason})
+        label->setFixedHeight(std::max(0, label->heightForWidth(label->parentWidget()->width())));
     m_model->show(verdict.measures);
     m_table->setVisible(count > 0);
     m_noMeasures->setVisible(count == 0);
