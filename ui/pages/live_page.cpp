@@ -192,8 +192,8 @@ void LivePage::refresh()
     }
     timeline->show(toMicros(m_window.from), toMicros(m_window.to()), binsFor(m_window.span),
                    seriesFor(*snapshot->state));
-    if (snapshot == m_shown)
-        return;
+    if (snapshot == m_shown || snapshot->to <= snapshot->from)
+        return; // nothing new, or no window was read yet
     m_shown = snapshot;
 
     const QString since = sinceText(now - facts.zero);

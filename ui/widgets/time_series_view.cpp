@@ -119,6 +119,11 @@ void TimeSeriesView::show(const TimeAxis &axis, TrackValues values, const Overla
         points.reserve(static_cast<qsizetype>(y.size()));
         for (std::size_t n = 0; n < std::min(y.size(), m_values.x.size()); ++n)
             points.append({m_values.x[n], scaled(y[n])});
+        if (points.isEmpty()) {
+            m_lines[i]
+                ->clear(); // told at once: a moved axis leaves the old line of an empty series
+            continue;
+        }
         const QSignalBlocker blocker(m_lines[i]);
         m_lines[i]->replace(points);
     }
