@@ -66,15 +66,26 @@ void start(int socket, Children &children, const json &order)
     const auto argv = order.value("argv", std::vector<std::string>{});
     const auto log = order.value("log", std::string{});
     const auto launcher = ::getpid();
+    int ready[2] = {-1, -1};
+    ::pipe2(ready, O_CLOEXEC);
     const auto pid = argv.empty() ? -1 : ::fork();
     if (pid == 0)
         becomeNode(argv, log, launcher);
     if (pid < 0) {
+        ::close(ready[0]);
+        ::close(ready[1]);
         tell(socket, {{"target", target},
                       {"pid", 0},
                       {"how", "cannot start: " + std::string(std::strerror(errno))}});
         return;
     }
+    // Reported only once it has bound its life to ours: a process that is frozen before that would
+    // outlive us. The pipe ends when it closes what it inherited.
+    ::close(ready[1]);
+    char nothing = 0;
+    while (::read(ready[0], &nothing, 1) < 0 && errno == EINTR)
+        ;
+    ::close(ready[0]);
     ::setpgid(pid, pid); // on both sides, so that the group is there whoever runs first
     children[pid] = target;
     const auto id = identify(pid); // not reaped yet, so the pid is still its own
