@@ -95,9 +95,9 @@ bool signalGroup(const ProcessId &id, int signal)
     if (!pin.isOpen() || !isAlive(id))
         return false;
     const auto facts = readProcess(id.pid);
-    if (facts && facts->group == id.pid)
-        ::kill(-id.pid, signal);
-    return ::syscall(SYS_pidfd_send_signal, pin.get(), signal, nullptr, 0) == 0;
+    const bool group = facts && facts->group == id.pid && ::kill(-id.pid, signal) == 0;
+    // Killed by the line above it may be reaped already: that is a signal that arrived, too.
+    return ::syscall(SYS_pidfd_send_signal, pin.get(), signal, nullptr, 0) == 0 || group;
 }
 
 } // namespace engine
