@@ -130,11 +130,11 @@ void Rotation::end(const Ticket &ticket, TryEnd how, MonoTime now, MonoTime due)
         heard(replica, now);
         break;
     case TryEnd::Failed:
-        failed(replica, ticket.started, now, "errors");
+        failed(replica, ticket.started, now, Failure::Error);
         break;
     case TryEnd::TimedOut:
         if (now - due <= m_rules.ownStall)
-            failed(replica, ticket.started, now, "time-outs");
+            failed(replica, ticket.started, now, Failure::TimeOut);
         break;
     case TryEnd::Void:
         break;
@@ -163,24 +163,32 @@ void Rotation::probeMissed(std::size_t index, MonoTime started, MonoTime now)
     auto &replica = m_replicas[index];
     if (!replica.known)
         return;
-    ++replica.misses;
-    failed(replica, started, now, "missed probes");
+    failed(replica, started, now, Failure::Probe);
 }
 
-void Rotation::failed(Replica &replica, MonoTime started, MonoTime now, std::string_view why)
+void Rotation::failed(Replica &replica, MonoTime started, MonoTime now, Failure how)
 {
-    if (why != "missed probes") {
-        if (replica.failures == 0 || started - replica.firstFailure > kRowOfFailures)
-            replica.failures = 0;
-        ++replica.failures;
-    }
-    if (replica.failures + replica.misses == 1)
+    if (how != Failure::Probe && started - replica.firstFailure > kRowOfFailures)
+        replica.failures = replica.misses = 0;
+    ++(how == Failure::Probe ? replica.misses : replica.failures);
+    const int inARow = replica.failures + replica.misses;
+    if (inARow == 1)
         replica.firstFailure = started;
-    if (!m_enabled || replica.ejected || !replica.known
-        || replica.failures + replica.misses < m_rules.consecutive)
+    if (!m_enabled || replica.ejected || !replica.known || inARow < m_rules.consecutive)
         return;
-    if (othersAnswer(replica, replica.firstFailure, now))
-        eject(replica, now, fmt::format("{} {} in a row", replica.failures + replica.misses, why));
+    // One that says nothing at all may only be off the processor for a moment; nobody waits for it
+    // meanwhile, because suspicion steers away. One that runs (it said something while the first
+    // of the row was overdue), but fails, goes at once.
+    const bool silent =
+        how != Failure::Error && replica.lastAnswer < replica.firstFailure + m_rules.suspectAfter;
+    if (silent && now - replica.firstFailure < m_rules.silence)
+        return;
+    if (!othersAnswer(replica, replica.firstFailure, now))
+        return;
+    constexpr std::string_view kNames[] = {"errors", "time-outs", "missed probes"};
+    eject(replica, now,
+          fmt::format("{} failures in a row, last: {}", inARow,
+                      kNames[static_cast<std::size_t>(how)]));
 }
 
 /// Whether another replica in rotation answered after `since` and within the last second: only

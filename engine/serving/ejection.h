@@ -96,7 +96,8 @@ private:
     };
     [[nodiscard]] bool usable(const Replica &replica) const;
     [[nodiscard]] bool othersAnswer(const Replica &self, MonoTime since, MonoTime now) const;
-    void failed(Replica &replica, MonoTime started, MonoTime now, std::string_view why);
+    enum class Failure { Error, TimeOut, Probe };
+    void failed(Replica &replica, MonoTime started, MonoTime now, Failure how);
     void heard(Replica &replica, MonoTime now);
     void eject(Replica &replica, MonoTime now, std::string why);
     void readmit(Replica &replica, MonoTime now, std::string why);

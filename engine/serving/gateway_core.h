@@ -3,14 +3,14 @@
 // the switches and the counters.
 
 #include "engine/cluster/cluster.h"
+#include "engine/proto/health.grpc.pb.h"
+#include "engine/proto/kserve.grpc.pb.h"
+#include "engine/proto/store.grpc.pb.h"
 #include "engine/serving/ejection.h"
 #include "engine/serving/gateway_breaker.h"
 #include "engine/serving/gateway_counters.h"
 #include "engine/serving/gateway_popularity.h"
 #include "engine/serving/retry_budget.h"
-#include "engine/proto/health.grpc.pb.h"
-#include "engine/proto/kserve.grpc.pb.h"
-#include "engine/proto/store.grpc.pb.h"
 
 #include <condition_variable>
 #include <functional>
@@ -59,6 +59,7 @@ public:
     const PopularityList popularity;
     std::vector<std::unique_ptr<Upstream>> replicas, standby;
     std::unique_ptr<drillroom::v1::Store::Stub> store; ///< null without a store
+    std::atomic<int> storeMisses{0};                   ///< in a row
     GatewayCounters counters;
     RetryBudget retries, hedges;
     RetryJitter jitter;

@@ -99,7 +99,9 @@ void Exchange::readHistory()
                        "This gateway has no store; send the input history instead of shopper"});
     auto read = std::make_shared<HistoryRead>();
     const auto now = m_core.clock.now();
-    read->context.set_deadline(grpcTime(std::min(now + m_core.options.storeSlice, m_latest)));
+    const bool down = m_core.storeMisses >= m_core.options.storeDownAfter;
+    const auto slice = down ? m_core.options.storeSliceDown : m_core.options.storeSlice;
+    read->context.set_deadline(grpcTime(std::min(now + slice, m_latest)));
     read->request.set_shopper(m_request.shopper);
     read->request.set_h(m_request.h);
     m_core.store->async()->History(
@@ -107,11 +109,13 @@ void Exchange::readHistory()
         [self = shared_from_this(), read](const grpc::Status &status) {
             if (!status.ok()) {
                 ++self->m_core.counters.storeMissed;
+                ++self->m_core.storeMisses;
                 return self->fallBack(
                     {StatusCode::UNAVAILABLE,
                      fmt::format("The store did not give the history of shopper {}: {}",
                                  self->m_request.shopper, status.error_message())});
             }
+            self->m_core.storeMisses = 0;
             self->m_request.columns = read->reply.items_size();
             self->m_request.history.assign(read->reply.items().begin(), read->reply.items().end());
             self->askPrimary();

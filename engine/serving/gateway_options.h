@@ -12,6 +12,7 @@ struct EjectionRules
     int consecutive = 3;              ///< failures in a row
     Micros base{5'000'000};           ///< out for at least this long, then until a probe answers
     Micros othersAnswered{1'000'000}; ///< another replica must have answered this recently
+    Micros silence{400'000};          ///< one that says nothing at all is given this long
     Micros ownStall{25'000}; ///< a time-out noticed this late is our own stall, not the replica's
     Micros suspectAfter{40'000}; ///< nothing heard for this long while others answer: steer away
     double suspectFactor = 3;    ///< ... and for this multiple of the recent p99
@@ -35,7 +36,10 @@ struct BreakerRules
 struct GatewayOptions
 {
     Micros perTry{100'000};
-    Micros storeSlice{40'000};
+    Micros storeSlice{80'000};
+    Micros storeSliceDown{
+        10'000}; ///< after storeDownAfter missed reads in a row, until one answers
+    int storeDownAfter = 5;
     Micros latest{1'000'000}; ///< a caller without a deadline is answered within this
     Micros reserve{8'000};    ///< kept back to answer from the popularity list in time
     Micros leastTry{5'000};   ///< a try that has less time than this is not started

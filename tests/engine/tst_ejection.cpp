@@ -12,6 +12,13 @@ namespace {
 
 constexpr Micros kMilli{1000};
 
+EjectionRules withoutPatience()
+{
+    EjectionRules rules;
+    rules.silence = Micros{0};
+    return rules;
+}
+
 /// A rotation whose replicas all serve, at a time of the test's own.
 struct Bed
 {
@@ -39,8 +46,9 @@ struct Bed
     std::size_t request(const std::vector<TryEnd> &ends)
     {
         const auto ticket = start();
-        now += kMilli;
-        rotation.end(ticket, ends[ticket.replica], now, now);
+        const auto how = ends[ticket.replica];
+        now += how == TryEnd::TimedOut ? 100 * kMilli : kMilli;
+        rotation.end(ticket, how, now, now);
         return ticket.replica;
     }
     std::size_t ejections()
@@ -65,6 +73,8 @@ private Q_SLOTS:
     void aReplicaThatNeverAnsweredGetsNothing();
     void threeFailuresInARowEject_data();
     void threeFailuresInARowEject();
+    void aSilentOneIsGivenAMoment();
+    void oneThatRunsButNeverAnswersInTimeGoesAtOnce();
     void anAnswerBreaksTheRow();
     void nobodyIsEjectedWhenNobodyAnswers();
     void theLastOneIsNeverEjected();
@@ -118,7 +128,7 @@ void TestEjection::threeFailuresInARowEject()
 {
     QFETCH(int, replicas);
     QFETCH(int, how);
-    Bed bed(replicas);
+    Bed bed(replicas, withoutPatience());
     std::vector<TryEnd> ends(static_cast<std::size_t>(replicas), TryEnd::Answered);
     ends[0] = static_cast<TryEnd>(how);
     int toBad = 0;
@@ -126,6 +136,48 @@ void TestEjection::threeFailuresInARowEject()
         toBad += bed.request(ends) == 0;
     QCOMPARE(toBad, 3);
     QVERIFY(!bed.rotation.inRotation(0));
+    QCOMPARE(bed.ejections(), 1u);
+}
+
+void TestEjection::aSilentOneIsGivenAMoment()
+{
+    for (const bool backInTime : {true, false}) {
+        Bed bed(2);
+        const auto began = bed.now;
+        std::vector<Rotation::Ticket> stuck;
+        while (stuck.size() < 3) {
+            const auto ticket = bed.start();
+            if (ticket.replica == 0)
+                stuck.push_back(ticket);
+            else
+                bed.rotation.end(ticket, TryEnd::Answered, bed.now + kMilli, bed.now);
+            bed.now += 5 * kMilli;
+        }
+        bed.now = began + 100 * kMilli;
+        for (const auto &ticket : stuck)
+            bed.rotation.end(ticket, TryEnd::TimedOut, bed.now, bed.now);
+        QCOMPARE(bed.ejections(), 0u); // 100 ms of silence
+        bed.request({TryEnd::Answered, TryEnd::Answered});
+        bed.now = began + 300 * kMilli;
+        if (backInTime)
+            bed.rotation.probeAnswered(0, true, bed.now);
+        bed.rotation.probeAnswered(1, true, bed.now);
+        bed.now = began + 450 * kMilli;
+        if (!backInTime)
+            bed.rotation.probeMissed(0, began + 250 * kMilli, bed.now);
+        QCOMPARE(bed.ejections(), backInTime ? 0u : 1u);
+    }
+}
+
+void TestEjection::oneThatRunsButNeverAnswersInTimeGoesAtOnce()
+{
+    Bed bed(2);
+    int toBad = 0;
+    for (int i = 0; i < 60; ++i) {
+        toBad += bed.request({TryEnd::TimedOut, TryEnd::Answered}) == 0;
+        bed.rotation.probeAnswered(0, true, bed.now);
+    }
+    QCOMPARE(toBad, 3);
     QCOMPARE(bed.ejections(), 1u);
 }
 
@@ -169,7 +221,7 @@ void TestEjection::theLastOneIsNeverEjected()
 void TestEjection::ourOwnStallIsNotTheReplicasFault()
 {
     for (const bool late : {false, true}) {
-        Bed bed(2);
+        Bed bed(2, withoutPatience());
         std::vector<Rotation::Ticket> toFirst;
         for (int i = 0; i < 10; ++i) {
             const auto ticket = bed.start();
