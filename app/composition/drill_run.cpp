@@ -29,8 +29,6 @@ Result<DrillOutcome> runOnce(engine::LocalCluster &cluster, const engine::Paths 
     auto recorder = engine::Recorder::start(options, clock);
     if (!recorder)
         return tl::unexpected(recorder.error());
-    (*recorder)->attach("drill.yaml",
-                        engine::Bytes(drill.sourceText.begin(), drill.sourceText.end()));
     if (hooks.recording)
         hooks.recording(file);
 
