@@ -77,7 +77,8 @@ struct SqliteTimeline::Impl
     MonoTime sharedAt{0};
     RowCache cache;
     std::int64_t first = 0, last = INT64_MIN;
-    bool isClosed = false;
+    bool isClosed = false;                  ///< nobody adds to what is read
+    bool isComplete = false;                ///< and its writer finished it
     std::optional<MonoTime> writerLeavesBy; ///< complete, but still being made one file
     MonoTime overviewAt{0};
     std::string problem;
@@ -177,6 +178,7 @@ bool SqliteTimeline::Impl::poll(std::stop_token stop)
             scanIsAtEnd = isClosed; // no further than this
             return true;
         }
+        isComplete = *closed;
         for (const auto &row : slice->rows)
             cache.add(reader->view(*slice, row));
         const auto seqBefore = events.empty() ? 0 : events.back().seq;
@@ -286,7 +288,7 @@ void SqliteTimeline::Impl::publish()
     next.events = sharedEvents;
     next.end = last == INT64_MIN ? 0 : last;
     next.playhead = now.pinned ? next.end : now.seek;
-    next.closed = isClosed;
+    next.closed = isComplete && isClosed;
     next.live = now.pinned && !isClosed;
     next.marks = tip.verdict().marks;
     next.problem = problem;

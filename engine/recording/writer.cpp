@@ -368,9 +368,15 @@ Result<> RecordingWriter::seal()
     return {};
 }
 
-Result<> RecordingWriter::checkpoint()
+Result<bool> RecordingWriter::checkpoint()
 {
-    return m_database.execute("PRAGMA wal_checkpoint(PASSIVE)");
+    auto statement = m_database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+    if (!statement)
+        return tl::unexpected(statement.error());
+    const auto row = statement->step();
+    if (!row)
+        return tl::unexpected(row.error());
+    return *row && statement->integer(1) == statement->integer(2); // frames there, frames moved
 }
 
 Result<> RecordingWriter::close(const Clock &clock, Micros patience)
@@ -393,9 +399,16 @@ Result<> RecordingWriter::close(const Clock &clock, Micros patience)
             mode = m_database.single("PRAGMA journal_mode=DELETE");
         if (mode && *mode == "delete")
             break;
-        if (clock.now() >= until)
-            return fail(ErrorCode::Busy, "The recording is complete, but another program still "
-                                         "reads it; keep the file and its -wal together");
+        if (clock.now() >= until) {
+            // Somebody holds on to it. With all of the WAL in the file, that file is whole alone.
+            const auto isWhole = checkpoint();
+            if (!isWhole)
+                return tl::unexpected(isWhole.error());
+            if (!*isWhole)
+                return fail(ErrorCode::Busy, "The recording is complete, but another program still "
+                                             "reads it; keep the file and its -wal together");
+            break;
+        }
         clock.waitUntil(clock.now() + Micros{20'000}, {});
     }
     m_do = {};

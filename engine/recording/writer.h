@@ -34,7 +34,8 @@ public:
     [[nodiscard]] Result<> commit();
     /// Signs the chain up to the last commit.
     [[nodiscard]] Result<> seal();
-    [[nodiscard]] Result<> checkpoint();
+    /// Moves the WAL into the file as far as readers allow; true: all of it.
+    [[nodiscard]] Result<bool> checkpoint();
     /// Folds the rest, commits, seals, leaves one file without WAL. Readers see that the file is
     /// complete and let go of it; they get `patience` for that.
     [[nodiscard]] Result<> close(const Clock &clock, Micros patience);

@@ -32,6 +32,7 @@ private Q_SLOTS:
     void silenceStillGivesRows();
     void livePagesSeeTheRunWhileItIsWritten();
     void liveReaderDoesNotKeepTheFileFromClosing();
+    void tornFileIsShownAsTorn();
     void latestSeekWins();
     void fullDiskCostsTimeOnly();
     void movedFileIsSaid();
@@ -259,11 +260,26 @@ void TestRecorder::liveReaderDoesNotKeepTheFileFromClosing()
     QVERIFY(recorder->flush());
     auto stubborn = RecordingReader::open(path, m_clock, RecordingReader::Access::Living);
     QVERIFY(stubborn);
-    const auto closed = recorder->close();
-    QVERIFY(!closed); // it says so and keeps the WAL; nothing hangs, nothing is lost
-    QCOMPARE(closed.error().code, ErrorCode::Busy);
-    QVERIFY(fs::exists(path.string() + "-wal") || fs::exists(path));
-    QCOMPARE(foldFile(path, m_clock)->events.size(), std::size_t{1});
+    QVERIFY(recorder->close()); // nothing hangs, nothing is lost
+    // The file alone is whole, though it could not leave WAL.
+    const auto alone = file("read-alone.drl");
+    fs::copy_file(path, alone);
+    const auto folded = foldFile(alone, m_clock);
+    QVERIFY(folded && folded->closed);
+    QCOMPARE(folded->events.size(), std::size_t{1});
+}
+
+void TestRecorder::tornFileIsShownAsTorn()
+{
+    const auto path = file("torn.drl"), torn = file("torn-copy.drl");
+    auto recorder = record(path);
+    recorder->append(runFromNow(m_clock));
+    QVERIFY(recorder->flush());
+    fs::copy_file(path, torn);
+    fs::copy_file(path.string() + "-wal", torn.string() + "-wal");
+    SqliteTimeline timeline(torn, false, m_clock);
+    QVERIFY(becomes([&] { return timeline.snapshot()->events->size() == 1; }));
+    QVERIFY(!timeline.snapshot()->closed && !timeline.snapshot()->live);
 }
 
 void TestRecorder::latestSeekWins()
