@@ -58,6 +58,26 @@ void Batcher::submit(ScoreJob job)
     job.done(fail(ErrorCode::Busy, refusal));
 }
 
+void Batcher::dropCancelled()
+{
+    std::vector<ScoreJob> dropped;
+    {
+        const std::scoped_lock lock(m_mutex);
+        std::deque<ScoreJob> kept;
+        for (auto &job : m_queue) {
+            if (isCancelled(job)) {
+                m_queuedRows -= job.histories.size();
+                dropped.push_back(std::move(job));
+            } else {
+                kept.push_back(std::move(job));
+            }
+        }
+        m_queue.swap(kept);
+    }
+    for (auto &job : dropped)
+        job.done(fail(ErrorCode::Timeout, "The caller gave up while it was queued"));
+}
+
 std::size_t Batcher::queued() const
 {
     const std::scoped_lock lock(m_mutex);

@@ -49,6 +49,8 @@ public:
     ~Batcher();
 
     void submit(ScoreJob job);
+    /// Ends queued jobs whose caller gave up, so that they neither wait nor count for admission.
+    void dropCancelled();
     [[nodiscard]] std::size_t queued() const;
 
 private:

@@ -21,9 +21,10 @@ using Reactor = grpc::ServerUnaryReactor;
 class InferCall final : public Reactor
 {
 public:
-    void start(Batcher &batcher, const Clock &clock, NodeCounters &counters,
-               const kserve::ModelInferRequest &request, kserve::ModelInferResponse &reply,
-               std::optional<MonoTime> deadline)
+    explicit InferCall(Batcher &batcher) : m_batcher(batcher) {}
+
+    void start(const Clock &clock, NodeCounters &counters, const kserve::ModelInferRequest &request,
+               kserve::ModelInferResponse &reply, std::optional<MonoTime> deadline)
     {
         const auto arrived = clock.now();
         const auto finish = [this, &clock, &counters, arrived](const grpc::Status &status) {
@@ -44,12 +45,18 @@ public:
             writeRecommend(request, k, *scored, reply);
             finish(grpc::Status::OK);
         };
-        batcher.submit(std::move(job));
+        m_batcher.submit(std::move(job));
     }
 
 private:
-    void OnCancel() override { m_isCancelled->store(true, std::memory_order_relaxed); }
+    void OnCancel() override
+    {
+        m_isCancelled->store(true, std::memory_order_relaxed);
+        // Finishing inside this callback is allowed: OnDone comes only after it returned.
+        m_batcher.dropCancelled();
+    }
     void OnDone() override { delete this; }
+    Batcher &m_batcher;
     std::shared_ptr<std::atomic<bool>> m_isCancelled = std::make_shared<std::atomic<bool>>(false);
 };
 
@@ -117,9 +124,8 @@ public:
         const auto status = named(request->model_name(), request->model_version());
         if (!status.ok())
             return finish(context, status);
-        auto *call = new InferCall; // gRPC owns it until OnDone
-        call->start(m_batcher, m_clock, m_counters, *request, *reply,
-                    deadlineOf(context->raw_deadline()));
+        auto *call = new InferCall(m_batcher); // gRPC owns it until OnDone
+        call->start(m_clock, m_counters, *request, *reply, deadlineOf(context->raw_deadline()));
         return call;
     }
 
