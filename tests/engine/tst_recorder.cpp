@@ -341,7 +341,8 @@ void TestRecorder::fullDiskCostsTimeOnly()
     const auto folded = foldFile(path, m_clock);
     QVERIFY(folded);
     QCOMPARE(folded->events.size(), std::size_t{201});
-    QCOMPARE(verifyRecording(path, m_clock).exitCode, 3); // sound, but nobody sealed it
+    const auto report = verifyRecording(path, m_clock);
+    QVERIFY2(report.exitCode == 3, report.sentence.c_str()); // sound, but nobody sealed it
 }
 
 void TestRecorder::movedFileIsSaid()
