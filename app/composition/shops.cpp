@@ -49,14 +49,6 @@ private:
     bool m_kept = false;
 };
 
-std::string itemsTable(const engine::Dataset &data)
-{
-    std::string text;
-    for (std::uint32_t i = 0; i < data.items; ++i)
-        text += fmt::format("{}\t{}\t{}\n", i, data.itemIds[i], data.itemTitles[i]);
-    return text;
-}
-
 Result<engine::Dataset> readEvents(const ShopOrder &order, const std::string &size,
                                    const BuildProgress &progress)
 {
@@ -112,7 +104,7 @@ Result<engine::ShopInfo> writeData(const fs::path &folder, const ShopOrder &orde
     DR_RETURN_IF_ERROR(engine::writeDataset(folder / "history.bin", data));
     DR_RETURN_IF_ERROR(engine::writeTrace(folder / "trace.bin", trace));
     DR_RETURN_IF_ERROR(engine::writePopularity(folder, popular));
-    DR_RETURN_IF_ERROR(engine::writeTextAtomically(folder / "items.tsv", itemsTable(data)));
+    DR_RETURN_IF_ERROR(engine::writeItems(folder, data));
     DR_RETURN_IF_ERROR(engine::writeShopInfo(folder, info));
     return info;
 }

@@ -259,9 +259,10 @@ void Proxy::pump(Link &link)
         to.writable = false;
         return errno == EAGAIN ? 0 : -1;
     };
-    const auto move = [&](End &from, End &to) {
+    // The flow is asked for again before every read: nothing may pass after setFlow returned.
+    const auto move = [&](End &from, End &to, auto flows) {
         for (;;) {
-            if (!to.writable)
+            if (!to.writable || !flows())
                 return true;
             if (to.sent < to.pending.size()) {
                 const auto n = put(to, to.pending.data() + to.sent, to.pending.size() - to.sent);
@@ -289,9 +290,11 @@ void Proxy::pump(Link &link)
     };
     bool good = true;
     if (toServer)
-        good = good && move(link.client, link.server);
+        good = good && move(link.client, link.server,
+                            [&] { return link.edge->toServer() == Flow::Pass; });
     if (toClient)
-        good = good && move(link.server, link.client);
+        good = good && move(link.server, link.client,
+                            [&] { return link.edge->toClient() == Flow::Pass; });
     if (toServer && toClient && (link.client.broken || link.server.broken))
         good = false;
     if (!good) {

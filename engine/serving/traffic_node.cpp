@@ -90,7 +90,9 @@ int runTraffic(const NodeConfig &config)
         return traffic.start(spec);
     };
     commands.stopLoad = [&]() -> Result<> {
+        // Answered when the last request is: the next run may start at once then.
         traffic.stop();
+        traffic.wait();
         return {};
     };
     commands.drain = [&]() -> Result<> {
