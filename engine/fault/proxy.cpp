@@ -290,11 +290,13 @@ void Proxy::pump(Link &link)
     };
     bool good = true;
     if (toServer)
-        good = good && move(link.client, link.server,
-                            [&] { return link.edge->toServer() == Flow::Pass; });
+        good = good && move(link.client, link.server, [&] {
+                   return link.edge->toServer() == Flow::Pass;
+               });
     if (toClient)
-        good = good && move(link.server, link.client,
-                            [&] { return link.edge->toClient() == Flow::Pass; });
+        good = good && move(link.server, link.client, [&] {
+                   return link.edge->toClient() == Flow::Pass;
+               });
     if (toServer && toClient && (link.client.broken || link.server.broken))
         good = false;
     if (!good) {

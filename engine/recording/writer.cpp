@@ -383,7 +383,8 @@ Result<> RecordingWriter::close(const Clock &clock, Micros patience)
 {
     flushSketches(INT64_MAX);
     foldUpTo(INT64_MAX);
-    // A batch covers the keyframes behind the one before it: at a time that is covered already there is none.
+    // A batch covers the keyframes behind the one before it: at a time that is covered already
+    // there is none.
     if (m_state.t > std::max(m_lastKeyframe, m_committed.t) && m_seq > 0)
         keyframe();
     addMeta("word", std::string(name(m_state.verdict().word)));

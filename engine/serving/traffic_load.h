@@ -1,10 +1,10 @@
 #pragma once
 // One load from its start to its last answer.
 
+#include "engine/proto/kserve.grpc.pb.h"
 #include "engine/serving/traffic.h"
 #include "engine/serving/traffic_appends.h"
 #include "engine/serving/traffic_schedule.h"
-#include "engine/proto/kserve.grpc.pb.h"
 
 #include <atomic>
 #include <optional>

@@ -52,7 +52,8 @@ void TestBadInput::drillFile_data()
     QTest::addColumn<QByteArray>("mentions");
     const QByteArray good =
         "drillroom: 1\ntitle: T\nload: {rate: 10/s, length: 40s}\nverdict: {rto: \"<= 10s\"}\n"
-        "steady-state-hypothesis: {title: S, probes: [{type: probe, name: failed, tolerance: \"<= 1 %\", "
+        "steady-state-hypothesis: {title: S, probes: [{type: probe, name: failed, tolerance: \"<= "
+        "1 %\", "
         "provider: {type: series, series: gateway.failed}}]}\n";
     QTest::newRow("empty") << QByteArray() << QByteArray(".yaml");
     QTest::newRow("scalar") << QByteArray("5\n") << QByteArray(".yaml:1:");
