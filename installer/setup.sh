@@ -77,7 +77,7 @@ configure_and_build() { # extra CMake arguments
   fi
   if ! ninja -C "$build" -n 2>/dev/null | grep -q 'no work to do'; then
     say "Building (the first time takes about ten minutes on 2 cores)"
-    if [ -t 2 ]; then ninja -C "$build" >&2; else NINJA_STATUS='[%f/%t] ' ninja -C "$build" | awk 'NR % 25 == 1 || /FAILED|error|warning/' >&2; fi ||
+    if [ -t 2 ]; then ninja -C "$build" >&2; else NINJA_STATUS='[%f/%t] ' ninja -C "$build" | awk 'NR % 25 == 1 || /FAILED|error|warning/ {print; fflush()}' >&2; fi ||
       die "the build failed" "the lines above name the file; run the same command again after mending it"
   fi
 }
