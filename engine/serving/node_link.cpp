@@ -93,10 +93,25 @@ public:
         m_wake.notify_all();
         if (m_thread.joinable())
             m_thread.join();
-        m_context.TryCancel();
+        // A written report may still lie unread at the agent, and a cancelled stream would drop it:
+        // say that nothing more comes, and let the agent end the stream after the last one.
+        bool isFlushed = false;
+        {
+            const std::scoped_lock lock(m_mutex);
+            isFlushed = !m_broken && m_queue.empty() && !m_writing;
+        }
+        if (isFlushed)
+            StartWritesDone();
+        else
+            m_context.TryCancel();
         releaseHold();
         std::unique_lock lock(m_mutex);
-        m_changed.wait(lock, [this] { return m_done; });
+        if (!m_changed.wait_for(lock, kFlushTime, [this] { return m_done; })) {
+            lock.unlock();
+            m_context.TryCancel();
+            lock.lock();
+            m_changed.wait(lock, [this] { return m_done; });
+        }
     }
 
     [[nodiscard]] std::uint64_t dropped() const
