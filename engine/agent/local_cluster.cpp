@@ -202,22 +202,9 @@ LocalCluster::~LocalCluster() = default;
 Result<std::unique_ptr<LocalCluster>> LocalCluster::open(const Paths &paths, const Clock &clock,
                                                          LocalClusterOptions options)
 {
-    // An agent that ends just now answers the first word and not the second, or still names a
-    // holder that is dead: ask again for a moment before the operator's command fails.
-    for (int tries = 1;; ++tries) {
-        auto impl = std::make_unique<Impl>(paths, clock);
-        const auto connected = impl->connect(options);
-        if (connected)
-            return std::unique_ptr<LocalCluster>(new LocalCluster(std::move(impl)));
-        const auto code = connected.error().code;
-        const int most = code == ErrorCode::Busy                           ? 3
-                         : code == ErrorCode::Unavailable && options.spawn ? 10
-                                                                           : 1;
-        if (tries >= most)
-            return tl::unexpected(connected.error());
-        impl.reset();
-        (void)clock.waitUntil(clock.now() + std::chrono::milliseconds(100), {});
-    }
+    auto impl = std::make_unique<Impl>(paths, clock);
+    DR_RETURN_IF_ERROR(impl->connect(options));
+    return std::unique_ptr<LocalCluster>(new LocalCluster(std::move(impl)));
 }
 
 void LocalCluster::listen(ClusterListener listener)
