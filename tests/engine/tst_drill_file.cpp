@@ -5,6 +5,8 @@
 
 #include <QTemporaryDir>
 #include <QtTest>
+
+#include <ctime>
 #include <fstream>
 
 using namespace engine;
@@ -353,8 +355,7 @@ void TestDrillFile::everyFlippedByteEndsWell()
 
 void TestDrillFile::hugeFilesEndSoon()
 {
-    QElapsedTimer timer;
-    timer.start();
+    const auto before = std::clock();
     QVERIFY(!parseDrill(std::string(5u << 20, 'a'), "x.yaml"));
     std::string wide = "tags: [";
     while (wide.size() < 2'000'000)
@@ -362,7 +363,7 @@ void TestDrillFile::hugeFilesEndSoon()
     QVERIFY(!parseDrill(wide + "a]\n", "x.yaml"));
     QVERIFY(!parseDrill(std::string(2'000'000, '-'), "x.yaml"));
     QVERIFY(!parseDrill("a: " + std::string(2'000'000, '{'), "x.yaml"));
-    QVERIFY2(timer.elapsed() < 5000, qPrintable(QString::number(timer.elapsed())));
+    QVERIFY(std::clock() - before < 5 * CLOCKS_PER_SEC);
 }
 
 void TestDrillFile::lintSaysGuardUndoRadiusCap()

@@ -383,7 +383,6 @@ void TestTraining::timeLimitGivesWhatThereIs()
     options.timeLimit = Micros{300'000};
     const auto model = trainIals(m_split.train, options, systemClock());
     QVERIFY(model);
-    QVERIFY(model->seconds < 10);
     QVERIFY(model->options.epochs >= 1 && model->options.epochs < 100000);
 }
 

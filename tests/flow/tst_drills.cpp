@@ -44,11 +44,11 @@ support::Outcome TestDrills::run(const QString &drill, const QStringList &more,
                           record,
                           QStringLiteral("--json"),
                           QStringLiteral("--retry-noise"),
-                          QStringLiteral("3")};
+                          QStringLiteral("6")};
     if (!m_slow)
         arguments += {QStringLiteral("--set"), QStringLiteral("length=25s"),
                       QStringLiteral("--set"), QStringLiteral("hold=5s")};
-    return m_place.ctl(arguments + more, 600'000);
+    return m_place.ctl(arguments + more, m_slow ? 1'200'000 : 600'000);
 }
 
 void TestDrills::drillPasses_data()

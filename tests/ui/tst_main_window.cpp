@@ -267,13 +267,16 @@ void TestMainWindow::theWindowIsPaintedInHalfASecond()
     FakeOperations operations;
     QElapsedTimer timer;
     timer.start();
+    const auto before = std::clock(); // of the processor: the limit must hold beside other tests
     MainWindow window(operations);
     bool painted = false;
     connect(&window, &MainWindow::firstPainted, this, [&] { painted = true; });
     window.show();
     QTRY_VERIFY(painted);
-    QVERIFY2(timer.elapsed() < 2000, "far beyond half a second even on a loaded machine");
-    qInfo("first paint after %lld ms", static_cast<long long>(timer.elapsed()));
+    const auto busy = (std::clock() - before) * 1000 / CLOCKS_PER_SEC;
+    qInfo("first paint after %lld ms, %ld of them busy", static_cast<long long>(timer.elapsed()),
+          busy);
+    QVERIFY(busy < 500);
 }
 
 QTEST_MAIN(TestMainWindow)
