@@ -24,6 +24,8 @@ struct TrafficOptions
 {
     std::string gateway, store; ///< addresses; no store: labels are not appended
     Micros giveUp{1'000'000};   ///< no answer by then = failed
+    /// How long the end of a load waits for labels that the store has not acknowledged.
+    Micros appendGrace{2'000'000};
 };
 
 /// Latency is counted from the scheduled send time, whenever the request really went out, so that a

