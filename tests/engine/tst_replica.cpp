@@ -50,6 +50,30 @@ engine::ReplicaSettings settings()
     return {"replica/1", "recommend", 1};
 }
 
+/// A clock on which every wait lasts until it is released.
+class HeldClock final : public engine::Clock
+{
+public:
+    [[nodiscard]] engine::MonoTime now() const override { return engine::systemClock().now(); }
+    [[nodiscard]] std::int64_t wallMicros() const override
+    {
+        return engine::systemClock().wallMicros();
+    }
+    bool waitUntil(engine::MonoTime, std::stop_token) const override
+    {
+        m_released.wait(false);
+        return true;
+    }
+    void release() const
+    {
+        m_released = true;
+        m_released.notify_all();
+    }
+
+private:
+    mutable std::atomic<bool> m_released{false};
+};
+
 struct Replica
 {
     test::NextItems::Door door;
@@ -84,7 +108,7 @@ struct Replica
         grpc::Status status;
         kserve::ModelInferResponse reply;
     };
-    Answer infer(const Infer &request, Micros timeout = Micros{10'000'000},
+    Answer infer(const Infer &request, Micros timeout = Micros{30'000'000},
                  grpc::ClientContext *context = nullptr)
     {
         grpc::ClientContext own;
@@ -95,7 +119,7 @@ struct Replica
         answer.status = stub->ModelInfer(&used, request, &answer.reply);
         return answer;
     }
-    std::future<Answer> later(const Infer &request, Micros timeout = Micros{10'000'000},
+    std::future<Answer> later(const Infer &request, Micros timeout = Micros{30'000'000},
                               grpc::ClientContext *context = nullptr)
     {
         return std::async(std::launch::async,
@@ -111,7 +135,7 @@ struct Replica
                 }
                 return false;
             },
-            10'000);
+            30'000);
     }
     int health(const std::string &name = {})
     {
@@ -342,7 +366,7 @@ void TestReplica::aCancelledRequestIsNotScored()
     auto first = replica.later(simple());
     QVERIFY(replica.door.waitInside());
     grpc::ClientContext context;
-    auto second = replica.later(simple(), Micros{10'000'000}, &context);
+    auto second = replica.later(simple(), Micros{30'000'000}, &context);
     QVERIFY(replica.waitQueued(1));
     context.TryCancel();
     QCOMPARE(int(second.get().status.error_code()), int(grpc::StatusCode::CANCELLED));
@@ -399,7 +423,7 @@ void TestReplica::aHopelessDeadlineIsRefusedUnlessIdle()
     QVERIFY(fine.get());
     // Once idle it takes the same deadline: a prediction that went wrong must be learnt anew.
     QVERIFY(QTest::qWaitFor([&] { return submit(clock.now() + Micros{20'000}).get().has_value(); },
-                            5000));
+                            30'000));
 }
 
 void TestReplica::costFollowsAChangeAndForgivesAnOutlier()
@@ -486,14 +510,17 @@ void TestReplica::drainTurnsHealthOffFirst()
     replica.door.close();
     auto underWay = replica.later(simple());
     QVERIFY(replica.door.waitInside());
+    const HeldClock notice; // it is over when the test says so
     auto drained = std::async(std::launch::async, [&] {
-        replica.server->drain(engine::systemClock(), Micros{2'000'000}, Micros{5'000'000});
+        replica.server->drain(notice, Micros{2'000'000}, Micros{30'000'000});
     });
-    QVERIFY(QTest::qWaitFor([&] { return replica.health() == int(Health::NOT_SERVING); }, 1500));
+    const auto ended = qScopeGuard([&] { notice.release(); });
+    QVERIFY(QTest::qWaitFor([&] { return replica.health() == int(Health::NOT_SERVING); }, 30'000));
     replica.door.open();
     // Within the notice calls still succeed, and what was under way is finished.
     QVERIFY(replica.infer(simple()).status.ok());
     QVERIFY(underWay.get().status.ok());
+    notice.release();
     drained.get();
     QVERIFY(!replica.infer(simple(), Micros{300'000}).status.ok());
 }
@@ -503,7 +530,7 @@ void TestReplica::clientsMayPingEachSecond()
     Replica replica;
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 200);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 1000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
