@@ -1,0 +1,21 @@
+# The layer check must fail on each of these planted includes, else it checks nothing.
+#   cmake -DSOURCE=DIR -DWORK=DIR -P tests/check_layers_planted.cmake
+cmake_minimum_required(VERSION 3.25)
+function(plant file line)
+  file(REMOVE_RECURSE ${WORK}/planted)
+  file(WRITE ${WORK}/planted/${file} "${line}\n")
+  execute_process(COMMAND ${CMAKE_COMMAND} -DSOURCE=${WORK}/planted -P ${SOURCE}/tests/check_layers.cmake
+                  RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
+  file(REMOVE_RECURSE ${WORK}/planted)
+  if(result EQUAL 0)
+    message(SEND_ERROR "The layer check let this pass: ${line} in ${file}")
+  endif()
+endfunction()
+plant(ui/widgets/x.cpp "#include <sqlite3.h>")
+plant(ui/widgets/x.cpp "#include \"engine/recording/open.h\"")
+plant(ui/pages/playback_page.cpp "#include \"engine/cluster/operations.h\"")
+plant(engine/data/x.cpp "#include <QString>")
+plant(engine/data/x.cpp "#include \"engine/recording/open.h\"")
+plant(engine/serving/x.cpp "#include <torch/torch.h>")
+plant(engine/scoring/x.cpp "#include <grpcpp/grpcpp.h>")
+plant(engine/fault/x.cpp "auto t = std::chrono::steady_clock::now();")
