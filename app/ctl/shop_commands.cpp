@@ -162,7 +162,7 @@ void printStatus(const engine::ShopStatus &status, bool asJson)
     print(table.text());
 }
 
-void up(Context &context, const std::string &name, int replicas, bool asJson)
+void up(Context &context, const std::string &name, int replicas, bool standby, bool asJson)
 {
     const auto folder = app::shopFolder(context.paths, name);
     if (!folder) {
@@ -178,7 +178,7 @@ void up(Context &context, const std::string &name, int replicas, bool asJson)
     Progress progress;
     progress.line("starting " + name);
     const auto status =
-        (*cluster)->shopUp({.name = name, .replicas = replicas, .standby = false, .stays = true});
+        (*cluster)->shopUp({.name = name, .replicas = replicas, .standby = standby, .stays = true});
     progress.clear();
     if (!status) {
         context.exit = report(status.error(), asJson);
@@ -292,7 +292,7 @@ void addShopCommands(CLI::App &app, Context &context)
     {
         std::string name;
         int replicas = 3;
-        bool json = false;
+        bool standby = false, json = false;
     };
     auto *listCommand = shop->add_subcommand("list", "The shops of this home");
     auto listed = std::make_shared<Named>();
@@ -303,15 +303,18 @@ void addShopCommands(CLI::App &app, Context &context)
         auto named = std::make_shared<Named>();
         auto *sub = shop->add_subcommand(command, help);
         sub->add_option("name", named->name, "The shop")->required();
-        if (std::string_view(command) == "up")
+        if (std::string_view(command) == "up") {
             sub->add_option("--replicas", named->replicas, "How many replicas")
                 ->check(CLI::Range(1, 8))
                 ->capture_default_str();
+            sub->add_flag("--standby", named->standby,
+                          "Also a standby, with the model that served before");
+        }
         sub->add_flag("--json", named->json, "The result as JSON");
         sub->callback([&context, named, run] { run(context, *named); });
     };
     add("up", "Start a shop that stays until `shop down`",
-        [](Context &c, const Named &n) { up(c, n.name, n.replicas, n.json); });
+        [](Context &c, const Named &n) { up(c, n.name, n.replicas, n.standby, n.json); });
     add("status", "Processes, models and addresses",
         [](Context &c, const Named &n) { status(c, n.name, n.json); });
     add("down", "Stop a shop", [](Context &c, const Named &n) { down(c, n.name, n.json); });

@@ -73,7 +73,7 @@ public:
                         {"log", process.log},
                         {"options", options}};
         DR_RETURN_IF_ERROR(writeTextAtomically(config, text.dump(1), 0600));
-        const bool isReplica = role == "replica";
+        const bool isReplica = role == "replica" || role == "standby";
         const auto program =
             m_paths.binaries / (isReplica ? "drillroom-replica" : "drillroom-node");
         std::error_code error;
@@ -93,6 +93,16 @@ private:
     Proxy &m_proxy;
     std::map<std::string, std::vector<std::shared_ptr<ProxyEdge>>> m_edges;
 };
+
+/// The model that served before, so that one bad model does not take both; the serving one where
+/// there is no such or it may not serve any more.
+std::string standbyVersion(const Registry &registry)
+{
+    const auto *previous = registry.find(registry.previous());
+    const bool servable =
+        previous && !previous->revoked && std::atoi(previous->version.c_str()) >= registry.floor();
+    return servable ? previous->version : registry.serving();
+}
 
 } // namespace
 
@@ -150,22 +160,23 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
         plan.processes.push_back(std::move(*process));
         return {};
     };
-    const auto addModels = [&](const std::vector<std::string> &targets) -> Result<json> {
+    const auto addModels = [&](const std::vector<std::string> &targets, const std::string &role,
+                               const std::string &version) -> Result<json> {
         auto list = json::array();
         for (const auto &target : targets) {
             const auto edge = planner.edge("gateway", target);
             DR_RETURN_IF_ERROR(edge);
             list.push_back({{"target", target}, {"address", address(**edge)}});
-            DR_RETURN_IF_ERROR(add(target, "replica",
-                                   {{"package", registry->packageFolder(serving->version).string()},
+            DR_RETURN_IF_ERROR(add(target, role,
+                                   {{"package", registry->packageFolder(version).string()},
                                     {"threads", 1},
                                     {"unsafe", false}}));
         }
         return list;
     };
-    const auto primaryList = addModels(replicas);
+    const auto primaryList = addModels(replicas, "replica", serving->version);
     DR_RETURN_IF_ERROR(primaryList);
-    const auto standbyList = addModels(standbys);
+    const auto standbyList = addModels(standbys, "standby", standbyVersion(*registry));
     DR_RETURN_IF_ERROR(standbyList);
     DR_RETURN_IF_ERROR(add("store", "store", json::object()));
     DR_RETURN_IF_ERROR(add(

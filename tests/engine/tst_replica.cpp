@@ -353,6 +353,7 @@ void TestReplica::aPassedDeadlineIsNotScored()
     QVERIFY(replica.door.waitInside());
     QCOMPARE(int(replica.infer(simple(), Micros{100'000}).status.error_code()),
              int(grpc::StatusCode::DEADLINE_EXCEEDED));
+    QVERIFY(replica.waitQueued(0)); // the deadline travels as a span: the server's is a bit later
     replica.door.open();
     QVERIFY(first.get().status.ok());
     QVERIFY(replica.infer(simple()).status.ok());

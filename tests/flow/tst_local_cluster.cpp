@@ -1,6 +1,7 @@
 // What a controller sees of a real shop: it comes up, breaks, is restarted, is refused, in the
 // order and with the marks that drills are judged by.
 
+#include "engine/agent/asking.h"
 #include "engine/agent/local_cluster.h"
 #include "tests/support/auditor.h"
 #include "tests/support/given_time.h"
@@ -27,6 +28,7 @@ private Q_SLOTS:
     void haltRefusesUntilReleased();
     void restartOnDemandIsAResponse();
     void readerSeesTheHolder();
+    void theStandbyIsAProcessThatServesInNeed();
 
 private:
     /// Waits for the news that `wanted` takes; the first one since `mark()`.
@@ -298,6 +300,39 @@ void TestLocalCluster::readerSeesTheHolder()
     const auto refused = (*reader)->shopDown();
     QCOMPARE(refused.error().code, ErrorCode::Busy);
     QVERIFY(refused.error().message.find("test (pid ") != std::string::npos);
+}
+
+void TestLocalCluster::theStandbyIsAProcessThatServesInNeed()
+{
+    QVERIFY(m_cluster->shopDown());
+    const auto status = m_cluster->shopUp({"small", 1, true, false});
+    QVERIFY2(status, status ? "" : status.error().text().c_str());
+    QVERIFY(status->standby);
+    const auto process = [&](const std::string &target) {
+        return *std::ranges::find(status->processes, target, &ProcessStatus::name);
+    };
+    const auto standby = process("standby/1");
+    QCOMPARE(standby.role, std::string("standby"));
+    QCOMPARE(standby.state, std::string("serving"));
+    QCOMPARE(standby.digest, status->reference); // no other model served before
+    const auto address = process("gateway").address;
+    const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(address.find(':') + 1)));
+    const auto items = readShopInfo(m_place.home().toStdString() + "/shops/small")->items;
+    const auto isServedBy = [&](const char *path) {
+        return QTest::qWaitFor(
+            [&] { return askModel(port, items, Micros{1'000'000}).path == path; }, 60'000);
+    };
+    QVERIFY(isServedBy("primary"));
+    Switches switches;
+    switches.restart = false;
+    QVERIFY(m_cluster->setSwitches(switches));
+    auto kill = spec("process.kill", "replica/1");
+    kill.overrideLastHealthy = true;
+    const auto applied = m_cluster->applyFault(kill);
+    QVERIFY2(applied, applied ? "" : applied.error().text().c_str());
+    QVERIFY(isServedBy("standby"));
+    QVERIFY(m_cluster->setSwitches({}));
+    QVERIFY(isServedBy("primary"));
 }
 
 QTEST_GUILESS_MAIN(TestLocalCluster)
