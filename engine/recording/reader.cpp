@@ -17,13 +17,18 @@ constexpr Micros kStatementBudget{2'000'000};
 struct Header
 {
     bool isWal = false;
-    std::uintmax_t size = 0;
+    std::uint32_t minor = 0;
 };
 
 std::uint32_t bigEndian(const std::uint8_t *at)
 {
     return (std::uint32_t{at[0]} << 24) | (std::uint32_t{at[1]} << 16) | (std::uint32_t{at[2]} << 8)
            | at[3];
+}
+
+std::string formatName(std::uint32_t major, std::uint32_t minor)
+{
+    return std::to_string(major) + "." + std::to_string(minor);
 }
 
 /// Before SQLite sees the file: is it one of ours at all?
@@ -50,16 +55,22 @@ Result<Header> readHeader(const std::filesystem::path &path)
                     "This is not a Drillroom recording (or its first bytes are damaged)",
                     path.string());
     Header header;
-    header.size = static_cast<std::uintmax_t>(info.st_size);
     header.isWal = head[18] == 2 || head[19] == 2;
     // A killed writer may have everything in the WAL, but these two are in the file from its start.
     if (bigEndian(&head[68]) != schema::kApplicationId)
         return fail(ErrorCode::InvalidInput,
                     "This is an SQLite file, but not a Drillroom recording", path.string() + ":68");
-    if (bigEndian(&head[60]) != schema::kVersion)
+    const auto version = bigEndian(&head[60]);
+    const auto major = version & 0xFFFF;
+    header.minor = version >> 16;
+    if (major != schema::kMajor)
         return fail(ErrorCode::InvalidInput,
-                    "The recording has format version " + std::to_string(bigEndian(&head[60]))
-                        + "; this program reads version " + std::to_string(schema::kVersion),
+                    "The recording has format " + formatName(major, header.minor)
+                        + "; this program reads format "
+                        + formatName(schema::kMajor, schema::kMinor) + " and other "
+                        + std::to_string(schema::kMajor) + ".x; "
+                        + (major > schema::kMajor ? "open it with a newer Drillroom"
+                                                  : "open it with the Drillroom that made it"),
                     path.string() + ":60");
     return header;
 }
@@ -120,9 +131,9 @@ Error damaged(const std::filesystem::path &path, const std::string &what)
 RecordingReader::RecordingReader(RecordingReader &&other) noexcept
     : m_path(std::move(other.m_path)), m_copy(std::exchange(other.m_copy, {})),
       m_database(std::move(other.m_database)), m_wasUnclosed(other.m_wasUnclosed),
-      m_keyframesAreOurs(other.m_keyframesAreOurs), m_columns(std::move(other.m_columns)),
-      m_names(std::move(other.m_names)), m_sketchIds(std::move(other.m_sketchIds)),
-      m_seriesSeen(other.m_seriesSeen)
+      m_keyframesAreOurs(other.m_keyframesAreOurs), m_minor(other.m_minor),
+      m_columns(std::move(other.m_columns)), m_names(std::move(other.m_names)),
+      m_sketchIds(std::move(other.m_sketchIds)), m_seriesSeen(other.m_seriesSeen)
 {
 }
 
@@ -133,6 +144,7 @@ RecordingReader &RecordingReader::operator=(RecordingReader &&other) noexcept
     m_database = std::move(other.m_database);
     m_wasUnclosed = other.m_wasUnclosed;
     m_keyframesAreOurs = other.m_keyframesAreOurs;
+    m_minor = other.m_minor;
     std::swap(m_columns, other.m_columns);
     std::swap(m_names, other.m_names);
     std::swap(m_sketchIds, other.m_sketchIds);
@@ -156,6 +168,7 @@ Result<RecordingReader> RecordingReader::open(const std::filesystem::path &path,
         return tl::unexpected(header.error());
     RecordingReader reader;
     reader.m_path = path;
+    reader.m_minor = header->minor;
     std::error_code error;
     const std::filesystem::path wal(path.string() + "-wal");
     const bool hasWal =
@@ -196,7 +209,8 @@ Result<> RecordingReader::checkSchema()
     auto statement = m_database.prepare("SELECT type, sql FROM sqlite_schema ORDER BY rowid");
     if (!statement)
         return tl::unexpected(statement.error());
-    std::size_t tables = 0, indexes = 0;
+    constexpr std::size_t kMostAdded = 20;
+    std::size_t tables = 0, indexes = 0, added = 0;
     while (true) {
         const auto row = statement->step();
         if (!row)
@@ -204,7 +218,12 @@ Result<> RecordingReader::checkSchema()
         if (!*row)
             break;
         // The indexes of UNIQUE have no text of their own.
-        if (statement->text(0) == "index" && statement->text(1).empty() && ++indexes <= 3)
+        if (statement->text(0) == "index" && statement->text(1).empty()
+            && ++indexes <= (isNewer() ? 3 + kMostAdded : 3))
+            continue;
+        // A newer minor may add plain tables behind ours, which we do not read.
+        if (isNewer() && tables == std::size(schema::kTables)
+            && statement->text(1).starts_with("CREATE TABLE ") && ++added <= kMostAdded)
             continue;
         if (statement->text(0) != "table" || tables >= std::size(schema::kTables)
             || statement->text(1) != schema::kTables[tables])
@@ -216,8 +235,14 @@ Result<> RecordingReader::checkSchema()
     return {};
 }
 
+std::string RecordingReader::version() const
+{
+    return formatName(schema::kMajor, m_minor);
+}
+
 Result<> RecordingReader::loadSeries()
 {
+    constexpr auto kLastFold = static_cast<std::int64_t>(Fold::Percentile);
     auto statement = m_database.prepare(
         "SELECT id, name, unit, kind, agg, n FROM series WHERE n > ? ORDER BY n LIMIT 40000");
     if (!statement)
@@ -233,7 +258,7 @@ Result<> RecordingReader::loadSeries()
         auto name = statement->text(1);
         const auto fold = statement->integer(4);
         m_seriesSeen = statement->integer(5);
-        if (fold < 0 || fold > static_cast<std::int64_t>(Fold::Percentile) || name.size() > 500)
+        if (fold < 0 || (fold > kLastFold && !isNewer()) || name.size() > 500)
             return tl::unexpected(damaged(m_path, "series " + std::to_string(id)));
         if (statement->integer(3) == 1) {
             m_sketchIds[name.substr(0, name.rfind(" (sketch)"))] = id;
@@ -242,7 +267,9 @@ Result<> RecordingReader::loadSeries()
         if (id != static_cast<std::int64_t>(m_columns.size()))
             return tl::unexpected(damaged(m_path, "series " + std::to_string(id)));
         m_names.push_back(name);
-        m_columns.push_back({std::move(name), statement->text(2), static_cast<Fold>(fold)});
+        // A fold of a newer program is drawn as a level.
+        m_columns.push_back({std::move(name), statement->text(2),
+                             fold > kLastFold ? Fold::Last : static_cast<Fold>(fold)});
     }
 }
 
@@ -325,6 +352,11 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         event.seq = static_cast<std::uint64_t>(events->integer(0));
         event.t = events->integer(1);
         const auto kind = events->integer(2);
+        // Kinds are only ever added; those of a newer program mean nothing to us.
+        if (isNewer() && kind >= static_cast<std::int64_t>(std::variant_size_v<Payload>)) {
+            ++slice.unknownEvents;
+            continue;
+        }
         auto payload = kind < 0 || kind > INT32_MAX
                            ? std::nullopt
                            : decodePayload(static_cast<std::uint32_t>(kind), events->blob(3));

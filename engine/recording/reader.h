@@ -6,6 +6,7 @@
 #include "engine/metrics/window.h"
 #include "engine/recording/chain.h"
 #include "engine/recording/database.h"
+#include "engine/recording/schema.h"
 
 #include <functional>
 
@@ -26,9 +27,10 @@ struct Slice
     };
     std::vector<Row> rows;
     std::vector<float> values;
-    std::vector<Event> events; ///< all with t <= the last row when `more`, else all there are
-    std::vector<Check> checks; ///< state hashes of the keyframes among them
-    bool more = false;         ///< rows are left
+    std::vector<Event> events;       ///< all with t <= the last row when `more`, else all there are
+    std::vector<Check> checks;       ///< state hashes of the keyframes among them
+    bool more = false;               ///< rows are left
+    std::uint64_t unknownEvents = 0; ///< of kinds that a newer program added: left out
 };
 
 struct Keyframe
@@ -70,6 +72,12 @@ public:
     [[nodiscard]] Result<std::map<std::string, std::string>> meta();
     /// Keyframes of another fold cannot be used; such a file is folded from its events.
     [[nodiscard]] bool keyframesAreOurs() const { return m_keyframesAreOurs; }
+
+    /// Made by a newer program of the same major version: what it added is left out of what we
+    /// read.
+    [[nodiscard]] bool isNewer() const { return m_minor > schema::kMinor; }
+    [[nodiscard]] std::string version() const;
+    [[nodiscard]] bool hasPyramid() const { return m_minor >= schema::kPyramidMinor; }
 
     /// Columns of the rows, by position; grows while the file lives (read() looks).
     [[nodiscard]] const std::vector<SeriesColumn> &columns() const { return m_columns; }
@@ -113,6 +121,7 @@ private:
     std::filesystem::path m_path, m_copy; ///< m_copy: private folder, or empty
     Database m_database;
     bool m_wasUnclosed = false, m_keyframesAreOurs = false;
+    std::uint32_t m_minor = 0;
     std::vector<SeriesColumn> m_columns;
     std::vector<std::string> m_names;
     std::map<std::string, std::int64_t> m_sketchIds;

@@ -7,7 +7,12 @@
 namespace engine::schema {
 
 inline constexpr std::uint32_t kApplicationId = 0x44524C31; // "DRL1"
-inline constexpr std::uint32_t kVersion = 1;
+/// user_version = (minor << 16) | major. Another major is not read. A higher minor is read as far
+/// as we know it: it may add tables behind ours, chunk levels and kinds of events (then kFold
+/// changes too), and changes nothing that is there. 1.0 has no pyramid.
+inline constexpr std::uint32_t kMajor = 1, kMinor = 1;
+inline constexpr std::uint32_t kVersion = (kMinor << 16) | kMajor;
+inline constexpr std::uint32_t kPyramidMinor = 1; ///< the first that has one
 inline constexpr std::int64_t kPageSize = 8192;
 
 /// What a keyframe's state means; a file of another number is folded from its own events only.
@@ -16,7 +21,8 @@ inline constexpr std::string_view kFold = "1";
 /// One statement per table, exactly as SQLite stores it: readers compare byte for byte.
 /// series: `kind` 0 = a column of the ticks (id = position), 1 = a sketch (id from kSketchBase).
 /// tick: float32 of all series known then, NaN = gap.
-/// chunk (the pyramid, derived) and sketch: key = (level << 56) | (bucket << 16) | series.
+/// chunk (the pyramid, derived, see pyramid.h) and sketch: key = (level << 56) | (bucket << 16) |
+/// series; the bucket of a sketch is its second.
 /// batch: one per commit; `hash` chains everything up to the named last rows.
 /// `n` columns number rows in the order of writing.
 inline constexpr std::string_view kTables[] = {

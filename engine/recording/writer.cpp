@@ -73,6 +73,7 @@ Result<> RecordingWriter::prepare()
         {&m_do.event, "INSERT INTO event VALUES(?,?,?,?,?)"},
         {&m_do.tick, "INSERT INTO tick VALUES(?,?)"},
         {&m_do.sketch, "INSERT INTO sketch VALUES(?,?)"},
+        {&m_do.chunk, "INSERT INTO chunk VALUES(?,?)"},
         {&m_do.keyframe, "INSERT INTO keyframe VALUES(?,?,?,?)"},
         {&m_do.gap, "INSERT INTO gap VALUES(?,?,?,?,?)"},
         {&m_do.batch, "INSERT INTO batch VALUES(?,?,?,?,?,?,?,?,?)"},
@@ -155,6 +156,8 @@ std::int64_t RecordingWriter::seriesId(const std::string &name, bool isSketch)
     if (!isSketch)
         m_names.push_back(name);
     const auto info = seriesInfo(name);
+    if (!isSketch)
+        m_pyramid.addColumn(info.fold);
     // A sketch and a column may share a name; the table's names are unique.
     m_series.push_back({++m_seriesN, id, isSketch ? name + " (sketch)" : name, info.unit,
                         isSketch ? 1 : 0, static_cast<std::int64_t>(info.fold)});
@@ -172,6 +175,7 @@ void RecordingWriter::flushSketches(std::int64_t second)
         for (const auto &[id, sketch] : byId) {
             m_sketches.push_back({schema::key(0, m_secondIndex, id), sketch->encode()});
             m_pendingBytes += m_sketches.back().data.size() + 16;
+            m_pyramid.sketch(id, *sketch);
         }
         m_second.clear();
     }
@@ -201,10 +205,16 @@ void RecordingWriter::row(std::int64_t t, const AssembledRow &row)
     const auto second = secondOfRow(t);
     if (second != m_secondIndex)
         flushSketches(second);
+    m_pyramid.row(t, values);
     for (const auto &[name, sketch] : row.sketches)
         m_second[name].merge(sketch);
     if (secondOfRow(t + kWindow.count()) != second) // this row was the second's last
         flushSketches(second + 1);
+    m_pyramid.advance(t);
+    for (auto &chunk : m_pyramid.take()) {
+        m_pendingBytes += chunk.data.size() + 16;
+        m_chunks.push_back(std::move(chunk));
+    }
     if (m_lastKeyframe == INT64_MIN || t - m_lastKeyframe >= kKeyframeEvery)
         keyframe();
 }
@@ -300,6 +310,9 @@ Result<> RecordingWriter::insertAll(const BatchEnd &end)
     for (const auto &r : m_sketches)
         DR_RETURN_IF_ERROR(
             m_do.sketch.bind(1, r.key).bind(2, std::span<const std::uint8_t>(r.data)).run());
+    for (const auto &r : m_chunks)
+        DR_RETURN_IF_ERROR(
+            m_do.chunk.bind(1, r.key).bind(2, std::span<const std::uint8_t>(r.data)).run());
     for (const auto &r : m_keyframes)
         DR_RETURN_IF_ERROR(m_do.keyframe.bind(1, r.t)
                                .bind(2, r.seq)
@@ -333,6 +346,7 @@ void RecordingWriter::dropPending()
     m_events.clear();
     m_ticks.clear();
     m_sketches.clear();
+    m_chunks.clear();
     m_keyframes.clear();
     m_gaps.clear();
     m_pendingBytes = 0;

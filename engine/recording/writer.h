@@ -5,6 +5,7 @@
 #include "engine/event/run_state.h"
 #include "engine/recording/chain.h"
 #include "engine/recording/database.h"
+#include "engine/recording/pyramid.h"
 #include "engine/recording/row_assembler.h"
 
 #include <deque>
@@ -94,8 +95,8 @@ private:
     };
     struct Statements
     {
-        Statement begin, commit, rollback, meta, series, attach, event, tick, sketch, keyframe, gap,
-            batch, seal;
+        Statement begin, commit, rollback, meta, series, attach, event, tick, sketch, chunk,
+            keyframe, gap, batch, seal;
     };
 
     RecordingWriter() = default;
@@ -121,6 +122,7 @@ private:
     std::map<std::string, std::int64_t> m_columnIds, m_sketchIds;
     std::map<std::string, Sketch> m_second; ///< sketches of the second that is still open
     std::int64_t m_secondIndex = INT64_MIN;
+    pyramid::Builder m_pyramid;
     std::uint64_t m_seq = 0;
     std::int64_t m_lastT = INT64_MIN, m_lastRow = INT64_MIN;
     std::int64_t m_lastKeyframe = INT64_MIN;
@@ -133,6 +135,7 @@ private:
     std::vector<AttachRow> m_attach;
     std::vector<EventRow> m_events;
     std::vector<BlobRow> m_ticks, m_sketches;
+    std::vector<pyramid::Chunk> m_chunks;
     std::vector<KeyframeRow> m_keyframes;
     std::vector<GapRow> m_gaps;
     std::size_t m_pendingBytes = 0;
