@@ -4,6 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
@@ -173,6 +174,7 @@ void Warden::ownShop(bool stays)
 
 void Warden::run(const std::stop_token &stop)
 {
+    ::pthread_setname_np(::pthread_self(), "warden"); // for who looks at a hanging agent
     while (!stop.stop_requested()) {
         std::vector<pollfd> waits{{m_wake.get(), POLLIN, 0}, {m_listener.get(), POLLIN, 0}};
         if (m_controller.isOpen() && !m_controllerGone)

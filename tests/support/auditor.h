@@ -2,7 +2,9 @@
 // Looks at what a home's processes really are and hold, from /proc, sockets and files alone: it
 // asks no agent, so an agent that is wrong about itself does not pass.
 
+#include <QCryptographicHash>
 #include <QDir>
+#include <QDirIterator>
 #include <QFile>
 #include <QSet>
 #include <arpa/inet.h>
@@ -44,7 +46,7 @@ public:
             if (!isNumber || !read(pid, "environ").split('\0').contains(mark))
                 continue;
             const auto command = read(pid, "cmdline").replace('\0', ' ').trimmed();
-            if (!command.contains("--controller "))
+            if (!command.contains("/flow_controller "))
                 found.append({pid, state(pid), command});
         }
         return found;
@@ -148,6 +150,30 @@ public:
     {
         return QDir(m_runtime + QStringLiteral("/drillroom"))
             .entryList(QDir::System | QDir::NoDotAndDotDot);
+    }
+    /// Digest over names and bytes of what a fault may change on disk: the shops' packages and
+    /// lists. The store's own file lives on and is left out, what was taken from its place is not.
+    [[nodiscard]] QByteArray fileDigest() const
+    {
+        QStringList names;
+        QDirIterator all(m_home + QStringLiteral("/shops"), QDir::Files | QDir::Hidden,
+                         QDirIterator::Subdirectories);
+        while (all.hasNext()) {
+            const auto name = all.next();
+            const auto base = QFileInfo(name).fileName();
+            if (base != QStringLiteral("store.db") && base != QStringLiteral("store.db-wal")
+                && base != QStringLiteral("store.db-shm"))
+                names.append(name);
+        }
+        names.sort();
+        QCryptographicHash digest(QCryptographicHash::Sha256);
+        for (const auto &name : names) {
+            QFile file(name);
+            digest.addData(name.toUtf8());
+            if (file.open(QIODevice::ReadOnly))
+                digest.addData(file.readAll());
+        }
+        return digest.result().toHex();
     }
     [[nodiscard]] static mode_t mode(const QString &path)
     {
