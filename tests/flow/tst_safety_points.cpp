@@ -8,6 +8,7 @@
 #include "tests/support/auditor.h"
 #include "tests/support/controller.h"
 #include "tests/support/crash_point.h"
+#include "tests/support/given_time.h"
 #include "tests/support/placed_shop.h"
 
 #include <sys/prctl.h>
@@ -135,9 +136,9 @@ void TestSafetyPoints::crash(const QString &fault, CrashAt point)
 void TestSafetyPoints::auditAfterDeath(int pending)
 {
     ++m_crashes;
-    QElapsedTimer timer;
-    timer.start();
-    QTRY_VERIFY2_WITH_TIMEOUT(m_auditor->processes().isEmpty(), "processes are left", m_promise);
+    const support::GivenTime timer;
+    QVERIFY2(timer.within(m_promise, [&] { return m_auditor->processes().isEmpty(); }),
+             "processes are left");
     m_longest = std::max(m_longest, timer.elapsed());
     QCOMPARE(m_auditor->pendingIntents(), pending);
     {
@@ -162,7 +163,7 @@ void TestSafetyPoints::auditAfterDeath(int pending)
     QVERIFY(ledger.seek(0));
     QCOMPARE(ledger.readAll(), repaired); // the second undo did nothing
     QCOMPARE(m_auditor->fileDigest(), m_filesBefore);
-    QTRY_COMPARE_WITH_TIMEOUT(m_auditor->processes().size(), 0, m_promise);
+    QTRY_COMPARE_WITH_TIMEOUT(m_auditor->processes().size(), 0, 30'000);
     QCOMPARE(m_auditor->socketFiles(), QStringList());
 }
 
@@ -195,7 +196,8 @@ void TestSafetyPoints::nothingIsLeftWhenBothDieAtOnce()
         ::kill(first, SIGKILL);
         ::kill(second, SIGKILL);
         controller.kill();
-        QTRY_VERIFY_WITH_TIMEOUT(m_auditor->processes().isEmpty(), m_promise);
+        const support::GivenTime timer;
+        QVERIFY(timer.within(m_promise, [&] { return m_auditor->processes().isEmpty(); }));
         // With the controller dead first the agent may have had the time to undo.
         const int pending = m_auditor->pendingIntents();
         QVERIFY(pending == lasts || (i % 2 == 1 && pending == 0));
