@@ -25,8 +25,15 @@ struct Options
 
 Result<int> verify(const Options &options)
 {
-    const auto report =
-        engine::verifyRecording(options.file, engine::systemClock(), {.signer = options.signer});
+    engine::VerifyOptions asked;
+    asked.signer = options.signer;
+    Progress progress;
+    asked.goOn = [&progress](double share) {
+        progress.line(fmt::format("Verifying: {:.0f} %", share * 100));
+        return true;
+    };
+    const auto report = engine::verifyRecording(options.file, engine::systemClock(), asked);
+    progress.clear();
     if (options.json) {
         print(engine::toJson(report) + "\n");
         return report.exitCode;

@@ -10,14 +10,26 @@ std::span<const std::uint8_t> bytesOf(std::string_view text)
 
 } // namespace
 
-ChainHasher::ChainHasher(const Digest &previous)
+Digest batchHash(const Digest &previous, const BatchEnd &end)
 {
-    m_hasher.add(bytesOf("drillroom-batch-1"));
-    m_hasher.add(previous);
+    Hasher hasher;
+    hasher.add(bytesOf("drillroom-batch-2"));
+    hasher.add(previous);
+    for (const auto *digest :
+         {&end.metaChain, &end.seriesChain, &end.attachChain, &end.gapChain, &end.rows})
+        hasher.add(*digest);
+    hasher.add(encode(end));
+    return hasher.finish();
 }
 
-void ChainHasher::put(char table, std::initializer_list<std::int64_t> numbers,
-                      std::initializer_list<std::span<const std::uint8_t>> blobs)
+ChainHasher::ChainHasher(const BatchEnd &previous)
+    : m_previous(previous.hash), m_meta(previous.metaChain), m_series(previous.seriesChain),
+      m_attach(previous.attachChain), m_gap(previous.gapChain)
+{
+}
+
+void ChainHasher::put(Hasher &hasher, char table, std::initializer_list<std::int64_t> numbers,
+                      Blobs blobs)
 {
     // Lengths before contents: no two different rows feed the same bytes.
     Writer head;
@@ -26,60 +38,73 @@ void ChainHasher::put(char table, std::initializer_list<std::int64_t> numbers,
         head(number);
     for (const auto blob : blobs)
         head(static_cast<std::uint64_t>(blob.size()));
-    m_hasher.add(head.bytes());
+    hasher.add(head.bytes());
     for (const auto blob : blobs)
-        m_hasher.add(blob);
+        hasher.add(blob);
+}
+
+void ChainHasher::link(Digest &chain, char table, std::initializer_list<std::int64_t> numbers,
+                       Blobs blobs)
+{
+    Hasher hasher;
+    hasher.add(chain);
+    put(hasher, table, numbers, blobs);
+    chain = hasher.finish();
 }
 
 void ChainHasher::meta(std::int64_t n, std::string_view key, std::string_view value)
 {
-    put('m', {n}, {bytesOf(key), bytesOf(value)});
+    link(m_meta, 'm', {n}, {bytesOf(key), bytesOf(value)});
 }
 
 void ChainHasher::series(std::int64_t n, std::int64_t id, std::string_view name,
                          std::string_view unit, std::int64_t kind, std::int64_t fold)
 {
-    put('s', {n, id, kind, fold}, {bytesOf(name), bytesOf(unit)});
+    link(m_series, 's', {n, id, kind, fold}, {bytesOf(name), bytesOf(unit)});
 }
 
 void ChainHasher::attach(std::int64_t n, std::span<const std::uint8_t> digest,
                          std::string_view name, std::span<const std::uint8_t> data)
 {
-    put('a', {n}, {digest, bytesOf(name), data});
+    link(m_attach, 'a', {n}, {digest, bytesOf(name), data});
 }
 
 void ChainHasher::event(std::int64_t seq, std::int64_t t, std::int64_t kind, std::int64_t target,
                         std::span<const std::uint8_t> payload)
 {
-    put('e', {seq, t, kind, target}, {payload});
+    put(m_rows, 'e', {seq, t, kind, target}, {payload});
 }
 
 void ChainHasher::tick(std::int64_t t, std::span<const std::uint8_t> values)
 {
-    put('t', {t}, {values});
+    put(m_rows, 't', {t}, {values});
 }
 
 void ChainHasher::sketch(std::int64_t key, std::span<const std::uint8_t> data)
 {
-    put('k', {key}, {data});
+    put(m_rows, 'k', {key}, {data});
 }
 
 void ChainHasher::keyframe(std::int64_t t, std::int64_t seq, std::span<const std::uint8_t> state,
                            std::span<const std::uint8_t> hash)
 {
-    put('f', {t, seq}, {state, hash});
+    put(m_rows, 'f', {t, seq}, {state, hash});
 }
 
 void ChainHasher::gap(std::int64_t n, std::int64_t from, std::int64_t to, std::int64_t why,
                       std::int64_t lost)
 {
-    put('g', {n, from, to, why, lost}, {});
+    link(m_gap, 'g', {n, from, to, why, lost}, {});
 }
 
-Digest ChainHasher::finish(const BatchEnd &end)
+void ChainHasher::finish(BatchEnd &end)
 {
-    m_hasher.add(encode(end));
-    return m_hasher.finish();
+    end.metaChain = m_meta;
+    end.seriesChain = m_series;
+    end.attachChain = m_attach;
+    end.gapChain = m_gap;
+    end.rows = m_rows.finish();
+    end.hash = batchHash(m_previous, end);
 }
 
 Bytes sealText(std::int64_t batch, const Digest &head)

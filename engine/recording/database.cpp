@@ -1,6 +1,11 @@
 #include "engine/recording/database.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace engine {
@@ -27,6 +32,19 @@ tl::unexpected<Error> failSqlite(sqlite3 *database, const std::string &place)
         return fail(ErrorCode::Timeout,
                     "Reading the recording took too long; it is too large or "
                     "made to be slow",
+                    place);
+    case SQLITE_IOERR: {
+        const int system = sqlite3_system_errno(database);
+        return fail(ErrorCode::Io,
+                    "The disk refused: " + why
+                        + (system ? " (" + std::string(std::strerror(system)) + ")" : ""),
+                    place);
+    }
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        return fail(ErrorCode::Io,
+                    "The recording cannot be opened or written here (" + why
+                        + "); the folder must be there and allow it",
                     place);
     default:
         return fail(ErrorCode::Io, "The recording cannot be used: " + why, place);
@@ -174,10 +192,17 @@ Result<Database> Database::open(const std::filesystem::path &path, Mode mode)
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (mode == Mode::Create) {
         flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-        std::error_code error;
-        if (std::filesystem::exists(path, error))
-            return fail(ErrorCode::Busy, "The file is already there; choose another name",
+        // Made here and not by SQLite: of two who start at once one is refused, and nobody else
+        // may read it.
+        const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == EEXIST)
+            return fail(ErrorCode::Busy,
+                        "The file is already there, perhaps another recording is being written to "
+                        "it; choose another name",
                         path.string());
+        if (fd < 0)
+            return failErrno("Cannot make the recording " + path.string());
+        ::close(fd);
     } else if (mode == Mode::ReadWrite) {
         flags |= SQLITE_OPEN_READWRITE;
     } else {
@@ -255,6 +280,18 @@ bool Database::hasMoved() const
     int moved = 0;
     return sqlite3_file_control(m_database, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK
            && moved != 0;
+}
+
+Result<> Database::copyTo(const std::filesystem::path &path)
+{
+    auto copy = prepare("VACUUM INTO ?");
+    if (!copy)
+        return tl::unexpected(copy.error());
+    const auto target = std::filesystem::absolute(path).string();
+    copy->bind(1, std::string_view(target));
+    DR_RETURN_IF_ERROR(copy->run());
+    ::chmod(target.c_str(), 0600);
+    return {};
 }
 
 } // namespace engine

@@ -70,6 +70,8 @@ public:
     void renewBudget();
     /// The file was renamed or deleted under us; SQLite itself would go on writing.
     [[nodiscard]] bool hasMoved() const;
+    /// All that is committed, as a new single file; an error if there is one.
+    [[nodiscard]] Result<> copyTo(const std::filesystem::path &path);
     [[nodiscard]] bool isOpen() const { return m_database != nullptr; }
     void close();
 

@@ -34,6 +34,8 @@ FoldTail foldSlice(FoldCursor &cursor, const RecordingReader &reader, const Slic
         if (keyframe < slice.checks.size() && slice.checks[keyframe].t == row.t)
             check(cursor, slice.checks[keyframe]);
     }
+    while (slice.endsInEvents && event < slice.events.size())
+        applyEvent(cursor, slice.events[event++]);
     return {event};
 }
 
@@ -46,9 +48,31 @@ void foldTail(FoldCursor &cursor, const Slice &slice, FoldTail tail)
         check(cursor, slice.checks.back());
 }
 
-Result<FoldCursor> foldRecording(RecordingReader &reader, std::int64_t upTo, bool fromStart)
+Result<FoldCursor> foldStart(RecordingReader &reader)
 {
     FoldCursor cursor;
+    if (!reader.isTrimmed())
+        return cursor;
+    auto keyframe = reader.firstKeyframe();
+    if (!keyframe)
+        return tl::unexpected(keyframe.error());
+    if (!*keyframe)
+        return fail(ErrorCode::InvalidInput,
+                    "The part of the recording has no state to start from that this version reads",
+                    reader.path().string());
+    cursor.state = std::move((*keyframe)->state);
+    cursor.seq = (*keyframe)->seq;
+    cursor.row = (*keyframe)->t;
+    cursor.verifiedTo = cursor.row;
+    return cursor;
+}
+
+Result<FoldCursor> foldRecording(RecordingReader &reader, std::int64_t upTo, bool fromStart)
+{
+    auto start = foldStart(reader);
+    if (!start)
+        return start;
+    auto cursor = std::move(*start);
     if (!fromStart) {
         auto keyframe = reader.keyframe(upTo);
         if (!keyframe)

@@ -27,6 +27,9 @@ FoldTail foldSlice(FoldCursor &cursor, const RecordingReader &reader, const Slic
 /// that closes a recording.
 void foldTail(FoldCursor &cursor, const Slice &slice, FoldTail tail);
 
+/// Where a fold from the start begins: nothing, or the first keyframe of a trimmed recording.
+[[nodiscard]] Result<FoldCursor> foldStart(RecordingReader &reader);
+
 /// State at `upTo` (INT64_MAX = the end): all rows and events with t <= upTo, from the newest
 /// keyframe before it, or from the start when `fromStart`.
 [[nodiscard]] Result<FoldCursor>

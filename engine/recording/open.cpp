@@ -52,7 +52,10 @@ Result<FoldedRun> foldFile(const std::filesystem::path &path, const Clock &clock
         return tl::unexpected(facts ? closed.error() : facts.error());
     run.meta = std::move(*facts);
     run.closed = *closed;
-    FoldCursor cursor;
+    auto start = foldStart(*reader);
+    if (!start)
+        return tl::unexpected(start.error());
+    auto cursor = std::move(*start);
     while (true) {
         auto slice = reader->read(cursor.seq, cursor.row, INT64_MAX, 1000);
         if (!slice)
@@ -60,8 +63,11 @@ Result<FoldedRun> foldFile(const std::filesystem::path &path, const Clock &clock
         const auto tail = foldSlice(cursor, *reader, *slice);
         if (!slice->more)
             foldTail(cursor, *slice, tail);
-        run.events.insert(run.events.end(), std::make_move_iterator(slice->events.begin()),
-                          std::make_move_iterator(slice->events.end()));
+        const auto room = FoldedRun::kMostEvents - run.events.size();
+        const auto taken = std::min(room, slice->events.size());
+        std::move(slice->events.begin(), slice->events.begin() + static_cast<std::ptrdiff_t>(taken),
+                  std::back_inserter(run.events));
+        run.eventsLeftOut += slice->events.size() - taken;
         if (!slice->more)
             break;
     }

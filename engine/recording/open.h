@@ -17,11 +17,13 @@ namespace engine {
 /// A recording folded to its end.
 struct FoldedRun
 {
+    static constexpr std::size_t kMostEvents = 250'000;
     RunState state;
     bool closed = false;         ///< the writer finished it
     std::int64_t differsAt = -1; ///< us since t = 0 where a keyframe's hash did not come out, or -1
     std::map<std::string, std::string> meta;
-    std::vector<Event> events;
+    std::vector<Event> events; ///< the first of them, if there are more than memory should hold
+    std::uint64_t eventsLeftOut = 0;
 };
 
 /// Folds from the first event on (not from keyframes). An unclosed file gives what it has.

@@ -13,6 +13,8 @@ namespace engine {
 namespace {
 
 constexpr Micros kStatementBudget{2'000'000};
+/// In one slice; a file may hold any number between two rows.
+constexpr std::size_t kEventsAtOnce = 20'000;
 
 struct Header
 {
@@ -108,6 +110,9 @@ Result<std::filesystem::path> copyPrivately(const std::filesystem::path &path)
         std::error_code walError;
         if (before.second.size > 0)
             std::filesystem::copy_file(wal, folder / "copy.drl-wal", overwrite, walError);
+        const std::filesystem::path journal(path.string() + "-journal");
+        if (std::filesystem::exists(journal) && !walError)
+            std::filesystem::copy_file(journal, folder / "copy.drl-journal", overwrite, walError);
         if (error || walError) {
             std::filesystem::remove_all(folder, walError);
             return fail(ErrorCode::Io, "Cannot copy the recording to read it: " + error.message(),
@@ -132,6 +137,7 @@ RecordingReader::RecordingReader(RecordingReader &&other) noexcept
     : m_path(std::move(other.m_path)), m_copy(std::exchange(other.m_copy, {})),
       m_database(std::move(other.m_database)), m_wasUnclosed(other.m_wasUnclosed),
       m_keyframesAreOurs(other.m_keyframesAreOurs), m_minor(other.m_minor),
+      m_hasStrayLog(other.m_hasStrayLog), m_isTrimmed(other.m_isTrimmed),
       m_columns(std::move(other.m_columns)), m_names(std::move(other.m_names)),
       m_sketchIds(std::move(other.m_sketchIds)), m_seriesSeen(other.m_seriesSeen)
 {
@@ -145,6 +151,8 @@ RecordingReader &RecordingReader::operator=(RecordingReader &&other) noexcept
     m_wasUnclosed = other.m_wasUnclosed;
     m_keyframesAreOurs = other.m_keyframesAreOurs;
     m_minor = other.m_minor;
+    m_hasStrayLog = other.m_hasStrayLog;
+    m_isTrimmed = other.m_isTrimmed;
     std::swap(m_columns, other.m_columns);
     std::swap(m_names, other.m_names);
     std::swap(m_sketchIds, other.m_sketchIds);
@@ -170,10 +178,15 @@ Result<RecordingReader> RecordingReader::open(const std::filesystem::path &path,
     reader.m_path = path;
     reader.m_minor = header->minor;
     std::error_code error;
-    const std::filesystem::path wal(path.string() + "-wal");
-    const bool hasWal =
-        std::filesystem::exists(wal, error) && std::filesystem::file_size(wal, error) > 0;
-    reader.m_wasUnclosed = header->isWal || hasWal;
+    const auto hasBeside = [&](const char *suffix) {
+        const auto size = std::filesystem::file_size(path.string() + suffix, error);
+        return !error && size > 0;
+    };
+    // A writer that leaves WAL removes its log; one beside such a file is of another file or time,
+    // and SQLite would read it into this one. A journal is what a kill leaves at that moment.
+    const bool hasWal = hasBeside("-wal");
+    reader.m_wasUnclosed = header->isWal || hasBeside("-journal");
+    reader.m_hasStrayLog = hasWal && !reader.m_wasUnclosed;
     auto source = path;
     auto mode = Database::Mode::Immutable;
     if (access == Access::Living && reader.m_wasUnclosed) {
@@ -194,8 +207,16 @@ Result<RecordingReader> RecordingReader::open(const std::filesystem::path &path,
     DR_RETURN_IF_ERROR(reader.m_database.harden());
     if (mode == Database::Mode::ReadOnly)
         DR_RETURN_IF_ERROR(reader.m_database.execute("PRAGMA busy_timeout=100"));
-    DR_RETURN_IF_ERROR(reader.checkSchema());
+    if (const auto schema = reader.checkSchema(); !schema) {
+        if (header->isWal && !hasWal)
+            return fail(ErrorCode::InvalidInput,
+                        "The recording was not closed, and its -wal file is not beside it; copy "
+                        "both from where it was recorded",
+                        path.string());
+        return tl::unexpected(schema.error());
+    }
     DR_RETURN_IF_ERROR(reader.loadSeries());
+    DR_RETURN_IF_ERROR(reader.lookForTrim());
     const auto facts = reader.meta();
     if (!facts)
         return tl::unexpected(facts.error());
@@ -240,6 +261,17 @@ std::string RecordingReader::version() const
     return formatName(schema::kMajor, m_minor);
 }
 
+Result<> RecordingReader::lookForTrim()
+{
+    // Batches of which only the hash was kept have two digests where the others have one.
+    const auto first = m_database.single("SELECT length(hash) FROM batch ORDER BY id LIMIT 1");
+    const auto last = m_database.single("SELECT length(hash) FROM batch ORDER BY id DESC LIMIT 1");
+    if (!first || !last)
+        return tl::unexpected(first ? last.error() : first.error());
+    m_isTrimmed = *first == "64" || *last == "64";
+    return {};
+}
+
 Result<> RecordingReader::loadSeries()
 {
     constexpr auto kLastFold = static_cast<std::int64_t>(Fold::Percentile);
@@ -279,7 +311,7 @@ Result<bool> RecordingReader::isClosed()
     const auto closed = m_database.single("SELECT v FROM meta WHERE k = 'closed'");
     if (!closed)
         return tl::unexpected(closed.error());
-    return *closed == "1";
+    return *closed == "1" || m_isTrimmed;
 }
 
 Result<std::map<std::string, std::string>> RecordingReader::meta()
@@ -334,7 +366,7 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
             values(slice.values.emplace_back());
     }
     slice.more = slice.rows.size() == limit;
-    const auto eventsUpTo = slice.more ? slice.rows.back().t : upTo;
+    auto eventsUpTo = slice.more ? slice.rows.back().t : upTo;
 
     auto events = m_database.prepare("SELECT seq, t, kind, payload FROM event WHERE seq > ? ORDER "
                                      "BY seq");
@@ -348,6 +380,13 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
             return tl::unexpected(row.error());
         if (!*row || events->integer(1) > eventsUpTo)
             break;
+        if (slice.events.size() == kEventsAtOnce) {
+            slice.more = slice.endsInEvents = true;
+            eventsUpTo = events->integer(1) - 1;
+            while (!slice.rows.empty() && slice.rows.back().t > eventsUpTo)
+                slice.rows.pop_back();
+            break;
+        }
         Event event;
         event.seq = static_cast<std::uint64_t>(events->integer(0));
         event.t = events->integer(1);
@@ -457,14 +496,25 @@ Result<> RecordingReader::sketches(const std::string &series, std::int64_t fromS
 
 Result<std::optional<Keyframe>> RecordingReader::keyframe(std::int64_t upTo)
 {
+    return loadKeyframe("WHERE t <= ? ORDER BY t DESC", upTo);
+}
+
+Result<std::optional<Keyframe>> RecordingReader::firstKeyframe()
+{
+    return loadKeyframe("WHERE t >= ? ORDER BY t", INT64_MIN);
+}
+
+Result<std::optional<Keyframe>> RecordingReader::loadKeyframe(std::string_view where,
+                                                              std::int64_t t)
+{
     if (!m_keyframesAreOurs)
         return std::optional<Keyframe>();
     m_database.renewBudget();
-    auto statement = m_database.prepare(
-        "SELECT t, seq, state, state_hash FROM keyframe WHERE t <= ? ORDER BY t DESC LIMIT 1");
+    auto statement = m_database.prepare("SELECT t, seq, state, state_hash FROM keyframe "
+                                        + std::string(where) + " LIMIT 1");
     if (!statement)
         return tl::unexpected(statement.error());
-    statement->bind(1, upTo);
+    statement->bind(1, t);
     const auto row = statement->step();
     if (!row)
         return tl::unexpected(row.error());

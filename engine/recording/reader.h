@@ -27,9 +27,12 @@ struct Slice
     };
     std::vector<Row> rows;
     std::vector<float> values;
-    std::vector<Event> events;       ///< all with t <= the last row when `more`, else all there are
-    std::vector<Check> checks;       ///< state hashes of the keyframes among them
-    bool more = false;               ///< rows are left
+    std::vector<Event> events; ///< all with t <= the last row when `more`, else all there are
+    std::vector<Check> checks; ///< state hashes of the keyframes among them
+    bool more = false;         ///< something is left
+    /// Too many events for one slice: it ends with the last of them, no row lies between them and
+    /// the next one.
+    bool endsInEvents = false;
     std::uint64_t unknownEvents = 0; ///< of kinds that a newer program added: left out
 };
 
@@ -69,6 +72,10 @@ public:
     [[nodiscard]] Result<bool> isClosed();
     /// A WAL lay beside it or should have: it was not closed to a single file.
     [[nodiscard]] bool wasUnclosed() const { return m_wasUnclosed; }
+    /// A WAL lies beside a file that was closed without one: it is not its own and not read.
+    [[nodiscard]] bool hasStrayLog() const { return m_hasStrayLog; }
+    /// A part that `recording trim` cut out: it starts at a keyframe, not at the first event.
+    [[nodiscard]] bool isTrimmed() const { return m_isTrimmed; }
     [[nodiscard]] Result<std::map<std::string, std::string>> meta();
     /// Keyframes of another fold cannot be used; such a file is folded from its events.
     [[nodiscard]] bool keyframesAreOurs() const { return m_keyframesAreOurs; }
@@ -77,7 +84,10 @@ public:
     /// read.
     [[nodiscard]] bool isNewer() const { return m_minor > schema::kMinor; }
     [[nodiscard]] std::string version() const;
-    [[nodiscard]] bool hasPyramid() const { return m_minor >= schema::kPyramidMinor; }
+    [[nodiscard]] bool hasPyramid() const
+    {
+        return m_minor >= schema::kPyramidMinor && !m_isTrimmed;
+    }
 
     /// Columns of the rows, by position; grows while the file lives (read() looks).
     [[nodiscard]] const std::vector<SeriesColumn> &columns() const { return m_columns; }
@@ -103,6 +113,8 @@ public:
              const std::function<void(std::int64_t second, const Sketch &)> &each);
     /// The newest keyframe with t <= upTo whose bytes match their hash; none is no error.
     [[nodiscard]] Result<std::optional<Keyframe>> keyframe(std::int64_t upTo);
+    /// The oldest keyframe, under the same conditions.
+    [[nodiscard]] Result<std::optional<Keyframe>> firstKeyframe();
     /// First and newest row; empty when there is none.
     [[nodiscard]] Result<std::optional<std::pair<std::int64_t, std::int64_t>>> span();
     [[nodiscard]] Result<std::vector<std::string>> attachmentNames();
@@ -116,12 +128,16 @@ public:
 private:
     RecordingReader() = default;
     [[nodiscard]] Result<> checkSchema();
+    [[nodiscard]] Result<> lookForTrim();
+    [[nodiscard]] Result<std::optional<Keyframe>> loadKeyframe(std::string_view where,
+                                                               std::int64_t t);
     [[nodiscard]] Result<> loadSeries();
 
     std::filesystem::path m_path, m_copy; ///< m_copy: private folder, or empty
     Database m_database;
     bool m_wasUnclosed = false, m_keyframesAreOurs = false;
     std::uint32_t m_minor = 0;
+    bool m_hasStrayLog = false, m_isTrimmed = false;
     std::vector<SeriesColumn> m_columns;
     std::vector<std::string> m_names;
     std::map<std::string, std::int64_t> m_sketchIds;

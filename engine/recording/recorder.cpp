@@ -13,9 +13,10 @@ namespace engine {
 namespace {
 
 constexpr Micros kPoll{20'000}, kCommitEvery{50'000}, kRetryEvery{1'000'000};
-constexpr Micros kCheckpointEvery{60'000'000}, kMovedEvery{1'000'000};
+constexpr Micros kCheckpointEvery{60'000'000}, kMovedEvery{250'000};
+/// A disk that takes longer than this over one call is named as hanging.
+constexpr Micros kDiskHangs{500'000};
 constexpr std::size_t kCommitEvents = 256;
-constexpr std::uint64_t kMostQueued = 64u << 20;
 constexpr Micros kReadersLetGo{2'000'000};
 
 struct Attachment
@@ -30,6 +31,26 @@ struct Item
     MonoTime arrived{0};
     std::size_t bytes = 0;
     std::variant<Payload, Window, Attachment, Flush> what;
+};
+
+/// What producers could not hand over, because the queue was full.
+struct Refusal
+{
+    std::int64_t from = INT64_MAX, to = INT64_MIN; ///< CLOCK_MONOTONIC us
+    std::uint64_t count = 0;
+};
+
+struct Problem
+{
+    std::string text;
+    std::int64_t since = 0;
+    void set(const std::string &what, MonoTime now)
+    {
+        if (text.empty())
+            since = now.count();
+        text = what;
+    }
+    void clear() { *this = {}; }
 };
 
 std::size_t sizeOf(const Payload &payload)
@@ -61,10 +82,12 @@ struct Recorder::Impl
     const Clock &clock;
     moodycamel::ConcurrentQueue<Item> queue;
     std::atomic<std::uint64_t> queued{0}; ///< bytes
-    std::atomic<std::uint64_t> refused{0};
+    std::atomic<std::uint64_t> queuedEvents{0};
+    std::atomic<std::int64_t> diskSince{0}; ///< when the call to the disk began that is not back
 
-    mutable std::mutex mutex; ///< protects state
+    mutable std::mutex mutex; ///< protects state and the refusals not yet given to the writer
     RecorderStatus state;
+    Refusal refusedNews, refusedWindows;
 
     // The recorder's own thread only.
     RowAssembler assembler;
@@ -75,7 +98,7 @@ struct Recorder::Impl
     MonoTime lastCommit{0}, lastCheckpoint{0}, lastLook{0}, retryAt{0};
     std::vector<Flush> flushes;
     Result<> result; ///< of the newest commit
-    std::string problem;
+    Problem disk, moved;
 
     std::mutex closing; ///< one close at a time; protects closeResult
     std::optional<Result<>> closeResult;
@@ -87,7 +110,10 @@ struct Recorder::Impl
     void take(Item item);
     void drain();
     void writeRows(MonoTime now);
+    void takeRefusals();
     void commit(MonoTime now);
+    template <class Call>
+    auto onDisk(Call call);
     void look(MonoTime now);
     void publish();
     void answer();
@@ -98,12 +124,20 @@ struct Recorder::Impl
 void Recorder::Impl::enqueue(Item item)
 {
     // Producers see the bound here, not in the queue: while the disk hangs, memory must not grow.
-    if (queued.load(std::memory_order_relaxed) > kMostQueued) {
-        refused.fetch_add(1, std::memory_order_relaxed);
+    item.arrived = clock.now();
+    const bool isMetric = std::holds_alternative<Window>(item.what);
+    const auto most = isMetric ? options.memory / 2 : options.memory;
+    if (queued.load(std::memory_order_relaxed) + item.bytes > most) {
+        const std::lock_guard lock(mutex);
+        auto &refusal = isMetric ? refusedWindows : refusedNews;
+        refusal.from = std::min(refusal.from, item.arrived.count());
+        refusal.to = std::max(refusal.to, item.arrived.count());
+        ++refusal.count;
         return;
     }
-    item.arrived = clock.now();
     queued.fetch_add(item.bytes, std::memory_order_relaxed);
+    if (std::holds_alternative<Payload>(item.what))
+        queuedEvents.fetch_add(1, std::memory_order_relaxed);
     queue.enqueue(std::move(item));
 }
 
@@ -147,16 +181,37 @@ void Recorder::Impl::drain()
     Item item;
     while (queue.try_dequeue(item)) {
         queued.fetch_sub(item.bytes, std::memory_order_relaxed);
+        if (std::holds_alternative<Payload>(item.what))
+            queuedEvents.fetch_sub(1, std::memory_order_relaxed);
         drained.push_back(std::move(item));
     }
     std::stable_sort(drained.begin(), drained.end(),
                      [](const Item &a, const Item &b) { return a.arrived < b.arrived; });
     for (auto &waiting : drained) {
         take(std::move(waiting));
-        if (writer.pendingEvents() >= kCommitEvents && problem.empty())
+        if (writer.pendingEvents() >= kCommitEvents && disk.text.empty())
             commit(clock.now());
     }
     drained.clear();
+}
+
+void Recorder::Impl::takeRefusals()
+{
+    if (!origin)
+        return;
+    Refusal news, windows;
+    {
+        const std::lock_guard lock(mutex);
+        std::swap(news, refusedNews);
+        std::swap(windows, refusedWindows);
+    }
+    const auto tell = [this](const Refusal &refusal, schema::GapReason why) {
+        if (refusal.count > 0)
+            writer.noteLost(refusal.from - origin->count(), refusal.to - origin->count(), why,
+                            refusal.count);
+    };
+    tell(news, schema::GapReason::NoMemory);
+    tell(windows, schema::GapReason::Thinned);
 }
 
 void Recorder::Impl::writeRows(MonoTime now)
@@ -167,19 +222,31 @@ void Recorder::Impl::writeRows(MonoTime now)
     }
 }
 
+/// Everything that may wait for the disk goes through here, so that status() sees it wait.
+template <class Call>
+auto Recorder::Impl::onDisk(Call call)
+{
+    diskSince = clock.now().count();
+    auto result_ = call();
+    diskSince = 0;
+    return result_;
+}
+
 void Recorder::Impl::commit(MonoTime now)
 {
     if (now < retryAt)
         return; // `result` still says why
     lastCommit = now;
-    const auto done = writer.commit();
+    auto done = onDisk([this] { return writer.commit(); });
     if (done) {
-        problem.clear();
+        disk.clear();
     } else {
-        problem = done.error().text();
+        if (done.error().place.empty())
+            done.error().place = options.path.string();
+        disk.set(done.error().text(), now);
         retryAt = now + kRetryEvery;
     }
-    result = done;
+    result = std::move(done);
 }
 
 /// Says to those who wait what became of everything that came before their question.
@@ -194,26 +261,36 @@ void Recorder::Impl::look(MonoTime now)
 {
     if (now - lastLook >= kMovedEvery) {
         lastLook = now;
-        if (writer.hasMoved())
-            problem = "The recording was moved or deleted while it is being written: "
-                      + options.path.string() + "; put it back, or what follows is lost";
+        if (!writer.hasMoved())
+            moved.clear();
+        else
+            moved.set("The recording was moved or deleted while it is being written; it is saved "
+                      "again at its place when the run ends: "
+                          + options.path.string(),
+                      now);
     }
-    if (now - lastCheckpoint >= kCheckpointEvery) {
+    if (now - lastCheckpoint >= kCheckpointEvery && disk.text.empty()) {
         lastCheckpoint = now;
         // A reader in the way only delays it.
-        if (const auto done = writer.checkpoint(); !done && done.error().code != ErrorCode::Busy)
-            problem = done.error().text();
-        if (const auto done = writer.seal(); !done)
-            problem = done.error().text();
+        const auto done = onDisk([this] { return writer.checkpoint(); });
+        if (!done && done.error().code != ErrorCode::Busy)
+            disk.set(done.error().text(), now);
+        if (const auto sealed = onDisk([this] { return writer.seal(); }); !sealed)
+            disk.set(sealed.error().text(), now);
     }
 }
 
 void Recorder::Impl::publish()
 {
     const std::lock_guard lock(mutex);
-    state.problem = problem;
+    const auto &problem = disk.text.empty() ? moved : disk;
+    state.problem = problem.text;
+    state.since = problem.since;
+    state.heldBytes = writer.pendingBytes();
+    state.heldEvents = writer.pendingEvents();
     state.committedSeq = writer.committedSeq();
-    state.lost = writer.lost() + refused.load(std::memory_order_relaxed);
+    state.lost = writer.lost();
+    state.thinned = writer.thinned();
     state.lateWindows = assembler.lateWindows();
     state.lastRow = writer.lastRow();
 }
@@ -224,6 +301,7 @@ void Recorder::Impl::run(std::stop_token stop)
     while (true) {
         const bool isClosing = stop.stop_requested();
         drain();
+        takeRefusals();
         const auto now = clock.now();
         writeRows(now);
         if (now - lastCommit >= kCommitEvery || !flushes.empty())
@@ -250,9 +328,13 @@ Result<> Recorder::Impl::finish()
     drain();
     if (!origin) // no run ever started: what came is still worth keeping
         setOrigin(nextRow);
-    auto done = writer.close(clock, kReadersLetGo);
+    takeRefusals();
+    auto done = onDisk([this] { return writer.close(clock, kReadersLetGo); });
     result = done;
-    problem = done ? "" : done.error().text();
+    moved.clear();
+    disk.clear();
+    if (!done)
+        disk.set(done.error().text(), clock.now());
     answer();
     const std::lock_guard lock(mutex);
     state.closed = true;
@@ -271,6 +353,7 @@ Result<std::unique_ptr<Recorder>> Recorder::start(RecorderOptions options, const
     auto writer = RecordingWriter::create(options.path, options.key, options.meta);
     if (!writer)
         return tl::unexpected(writer.error());
+    writer->setMemory(options.memory);
     auto impl = std::make_unique<Impl>(std::move(*writer), std::move(options), clock);
     auto *self = impl.get();
     self->nextRow = alignUp(clock.now() + Micros{1});
@@ -336,8 +419,23 @@ Result<> Recorder::close()
 
 RecorderStatus Recorder::status() const
 {
-    const std::lock_guard lock(m_impl->mutex);
-    return m_impl->state;
+    const auto now = m_impl->clock.now().count();
+    const auto diskSince = m_impl->diskSince.load();
+    RecorderStatus status;
+    {
+        const std::lock_guard lock(m_impl->mutex);
+        status = m_impl->state;
+        status.lost += m_impl->refusedNews.count;
+        status.thinned += m_impl->refusedWindows.count;
+    }
+    status.heldBytes += m_impl->queued.load(std::memory_order_relaxed);
+    status.heldEvents += m_impl->queuedEvents.load(std::memory_order_relaxed);
+    if (status.problem.empty() && diskSince != 0 && now - diskSince > kDiskHangs.count()) {
+        status.problem = "The disk does not answer; what happens is kept in memory until it does: "
+                         + m_impl->options.path.string();
+        status.since = diskSince;
+    }
+    return status;
 }
 
 const std::filesystem::path &Recorder::path() const

@@ -20,13 +20,21 @@ struct RecorderOptions
     std::vector<std::pair<std::string, std::string>> meta;
     /// Without a run: t = 0 is the start of the file, no RunStarted is waited for.
     bool idle = false;
+    /// Bytes that may wait for the disk before anything is left out; half of them for metrics.
+    std::size_t memory = 64u << 20;
 };
 
+/// What the recorder says of itself. While `problem` lasts, recording goes on in memory.
 struct RecorderStatus
 {
-    std::string problem; ///< "" or one sentence; recording goes on in memory while it lasts
+    std::string problem;    ///< "" or one sentence: what is wrong and what to do
+    std::int64_t since = 0; ///< CLOCK_MONOTONIC us when it began; 0 = no problem
+    /// In memory, not on the disk. Metrics are thinned when half of the memory is taken, events are
+    /// lost when all of it is.
+    std::uint64_t heldBytes = 0, heldEvents = 0;
     std::uint64_t committedSeq = 0; ///< events up to here are on the disk
-    std::uint64_t lost = 0;         ///< items dropped because disk and memory were full
+    std::uint64_t lost = 0;         ///< events and attachments that found no memory
+    std::uint64_t thinned = 0;      ///< rows and windows left out so that events find memory
     std::uint64_t lateWindows = 0;
     std::int64_t lastRow = INT64_MIN; ///< us since t = 0
     bool closed = false;
@@ -54,6 +62,7 @@ public:
     [[nodiscard]] Result<> flush();
     /// Waits for the rows that end before now (at most 300 ms), seals, leaves one single file.
     [[nodiscard]] Result<> close();
+    /// Never waits for the disk: a disk that hangs shows here after half a second.
     [[nodiscard]] RecorderStatus status() const;
     [[nodiscard]] const std::filesystem::path &path() const;
 

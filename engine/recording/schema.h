@@ -18,6 +18,9 @@ inline constexpr std::int64_t kPageSize = 8192;
 /// What a keyframe's state means; a file of another number is folded from its own events only.
 inline constexpr std::string_view kFold = "1";
 
+/// How the batches are hashed (chain.h); a file of another number cannot be verified.
+inline constexpr std::string_view kChain = "2";
+
 /// One statement per table, exactly as SQLite stores it: readers compare byte for byte.
 /// series: `kind` 0 = a column of the ticks (id = position), 1 = a sketch (id from kSketchBase).
 /// tick: float32 of all series known then, NaN = gap.
@@ -59,6 +62,9 @@ constexpr std::int64_t secondOf(std::int64_t key)
     return ((key >> 16) & 0xFF'FFFF'FFFF) - (std::int64_t{1} << 31);
 }
 
-enum class GapReason : std::int64_t { NoMemory = 1 };
+enum class GapReason : std::int64_t {
+    NoMemory = 1, ///< events or attachments were lost
+    Thinned = 2   ///< metrics were left out in favour of events
+};
 
 } // namespace engine::schema

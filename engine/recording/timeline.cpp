@@ -138,6 +138,12 @@ bool SqliteTimeline::Impl::open()
         return false;
     }
     reader.emplace(std::move(*opened));
+    if (reader->isTrimmed() && scan.row == INT64_MIN) {
+        if (auto start = foldStart(*reader))
+            scan = std::move(*start);
+        else
+            say(start.error().text());
+    }
     if (!beside)
         isClosed = true; // nobody adds to what we read, be it complete or the copy of a torn one
     return true;
@@ -224,6 +230,8 @@ bool SqliteTimeline::Impl::seekTo(std::int64_t t, std::stop_token stop)
             keyframe = std::optional<Keyframe>();
         }
         play.emplace();
+        if (auto start = foldStart(*reader); start && !*keyframe)
+            play = std::move(*start);
         if (*keyframe) {
             play->state = std::move((*keyframe)->state);
             play->seq = (*keyframe)->seq;

@@ -1,263 +1,147 @@
 #include "engine/recording/verify.h"
 
+#include "engine/recording/chain_check.h"
 #include "engine/recording/fold.h"
 #include "engine/recording/pyramid.h"
 #include "engine/recording/schema.h"
+#include "engine/recording/wal_check.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace engine {
 namespace {
 
-/// Ends the check with a finding: an Error whose code picks the exit code.
+std::string seconds(std::int64_t t)
+{
+    return fmt::format("{:.1f} s", static_cast<double>(t) / 1e6);
+}
+
 tl::unexpected<Error> changed(const std::string &what)
 {
     return fail(ErrorCode::Untrusted, "The recording was changed: " + what);
 }
 
-class Check
+/// Statements over a large file take longer than any page may ask for.
+Micros budgetFor(const std::filesystem::path &path)
 {
-public:
-    Check(RecordingReader &reader, VerifyReport &report) : m_reader(reader), m_report(report) {}
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(path, error);
+    constexpr std::uintmax_t kPerSecond = 10u << 20;
+    return Micros{10'000'000 + (error ? 0 : static_cast<int>(bytes / kPerSecond) * 1'000'000)};
+}
 
-    Result<> run()
-    {
-        DR_RETURN_IF_ERROR(integrity());
-        DR_RETURN_IF_ERROR(chain());
-        DR_RETURN_IF_ERROR(leftOvers());
-        DR_RETURN_IF_ERROR(checkPyramid(m_reader));
-        DR_RETURN_IF_ERROR(seals());
-        DR_RETURN_IF_ERROR(attachments());
-        return fold();
+Result<> checkLog(const std::filesystem::path &path, VerifyReport &report)
+{
+    const auto log = checkWal(path.string() + "-wal");
+    if (!log)
+        return tl::unexpected(log.error());
+    if (log->headerIsDamaged)
+        return changed("its -wal file does not begin as one");
+    if (log->commitsBehind > 1)
+        return changed(fmt::format("byte {} of its -wal file does not check, and {} commits behind "
+                                   "it are cut off by that",
+                                   log->at, log->commitsBehind));
+    if (log->commitsBehind == 1)
+        report.notes.push_back("The last commit in its -wal file is torn and left out");
+    report.notes.push_back("Read together with its -wal file; keep both");
+    return {};
+}
+
+Result<> checkPages(RecordingReader &reader)
+{
+    reader.database().renewBudget();
+    const auto said = reader.database().single("PRAGMA integrity_check(1)");
+    if (!said)
+        return tl::unexpected(said.error());
+    return *said == "ok" ? Result<>() : changed("its pages do not fit together: " + *said);
+}
+
+Result<> checkFold(RecordingReader &reader, VerifyReport &report)
+{
+    const auto cursor = foldRecording(reader, INT64_MAX, true);
+    if (!cursor)
+        return tl::unexpected(cursor.error());
+    if (cursor->differsAt != INT64_MIN)
+        return changed("the state at " + seconds(cursor->differsAt)
+                       + " does not come out as recorded");
+    if (!reader.keyframesAreOurs())
+        report.notes.push_back("Recorded by another version of the fold: keyframes were not "
+                               "compared");
+    return {};
+}
+
+Result<> checkVersion(RecordingReader &reader)
+{
+    const auto facts = reader.meta();
+    if (!facts)
+        return tl::unexpected(facts.error());
+    const auto chain = facts->find("chain");
+    if (chain == facts->end() || chain->second != schema::kChain)
+        return fail(ErrorCode::InvalidInput,
+                    "The recording was sealed in a way that this version does not know; verify it "
+                    "with the version that made it",
+                    reader.path().string());
+    return {};
+}
+
+/// All checks; the first finding counts, but the chain is always walked: it says what is sound.
+Result<> checkAll(RecordingReader &reader, ChainReport &chain, VerifyReport &report,
+                  const VerifyOptions &options)
+{
+    auto finding = reader.wasUnclosed() ? checkLog(reader.path(), report) : Result<>();
+    if (auto pages = checkPages(reader); finding && !pages)
+        finding = std::move(pages);
+    if (auto version = checkVersion(reader); finding && !version)
+        finding = std::move(version);
+    if (auto walked = checkChain(reader, chain, options.goOn); finding && !walked)
+        finding = std::move(walked);
+    if (!finding)
+        return finding;
+    DR_RETURN_IF_ERROR(checkPyramid(reader));
+    return checkFold(reader, report);
+}
+
+std::string textOf(const std::map<std::string, std::string> &facts, const std::string &name)
+{
+    const auto it = facts.find(name);
+    return it == facts.end() ? "" : it->second;
+}
+
+/// Whose part it is: "run R (title)".
+std::string originalOf(RecordingReader &reader)
+{
+    const auto facts = reader.meta();
+    if (!facts)
+        return "a recording";
+    const auto run = textOf(*facts, "run"), title = textOf(*facts, "title");
+    if (run.empty() && title.empty())
+        return "a recording";
+    return "recording " + (run.empty() ? title : title.empty() ? run : run + " (" + title + ")");
+}
+
+void sayUnfinished(const ChainReport &chain, bool isClosed, VerifyReport &report)
+{
+    report.exitCode = 3;
+    report.sentence = !isClosed ? "The recording was never closed; what it holds is whole"
+                      : chain.signer.empty() ? "The recording is whole, but nobody sealed it"
+                                             : "The recording is whole, but its tail is not sealed";
+    report.sentence += fmt::format(", up to {}", seconds(report.soundTo));
+}
+
+void saySound(RecordingReader &reader, const ChainReport &chain, VerifyReport &report)
+{
+    report.exitCode = 0;
+    const auto holds = fmt::format("{} events and {} rows", report.events, report.rows);
+    if (!chain.isTrimmed) {
+        report.sentence = "Sound: " + holds + ", sealed by " + report.signer;
+        return;
     }
-
-private:
-    using Row = std::function<void(ChainHasher &, Statement &)>;
-
-    Result<> integrity()
-    {
-        m_reader.database().renewBudget();
-        const auto said = m_reader.database().single("PRAGMA integrity_check(1)");
-        if (!said)
-            return tl::unexpected(said.error());
-        return *said == "ok" ? Result<>() : changed("its pages do not fit together: " + *said);
-    }
-
-    /// Feeds the rows of one table with keys in (from, to].
-    Result<> feed(ChainHasher &chain, const std::string &sql, std::int64_t from, std::int64_t to,
-                  bool isFirst, const Row &row)
-    {
-        m_reader.database().renewBudget();
-        auto &prepared = m_statements[sql];
-        if (!prepared) {
-            auto statement = m_reader.database().prepare(sql);
-            if (!statement)
-                return tl::unexpected(statement.error());
-            prepared.emplace(std::move(*statement));
-        }
-        // The first batch takes the least key too, which "greater than" would leave out.
-        prepared->reset();
-        prepared->bind(1, from).bind(2, to).bind(3, std::int64_t{isFirst});
-        while (true) {
-            const auto more = prepared->step();
-            if (!more)
-                return tl::unexpected(more.error());
-            if (!*more)
-                return {};
-            row(chain, *prepared);
-        }
-    }
-
-    Result<Digest> hashOf(const BatchEnd &before, const BatchEnd &end)
-    {
-        const bool first = before.id == 0;
-        ChainHasher chain(before.hash);
-        DR_RETURN_IF_ERROR(
-            feed(chain, "SELECT n, k, v FROM meta WHERE (n > ?1 OR ?3) AND n <= ?2 ORDER BY n",
-                 before.meta, end.meta, first,
-                 [](ChainHasher &c, Statement &s) { c.meta(s.integer(0), s.text(1), s.text(2)); }));
-        DR_RETURN_IF_ERROR(feed(chain,
-                                "SELECT n, id, name, unit, kind, agg FROM series WHERE (n > ?1 OR "
-                                "?3) AND n <= ?2 ORDER BY n",
-                                before.series, end.series, first, [](ChainHasher &c, Statement &s) {
-                                    c.series(s.integer(0), s.integer(1), s.text(2), s.text(3),
-                                             s.integer(4), s.integer(5));
-                                }));
-        DR_RETURN_IF_ERROR(feed(chain,
-                                "SELECT n, sha256, name, data FROM attach WHERE (n > ?1 OR ?3) AND "
-                                "n <= ?2 ORDER BY n",
-                                before.attach, end.attach, first, [](ChainHasher &c, Statement &s) {
-                                    c.attach(s.integer(0), s.blob(1), s.text(2), s.blob(3));
-                                }));
-        DR_RETURN_IF_ERROR(feed(chain,
-                                "SELECT seq, t, kind, target, payload FROM event WHERE (seq > ?1 "
-                                "OR ?3) AND seq <= ?2 ORDER BY seq",
-                                before.seq, end.seq, first, [this](ChainHasher &c, Statement &s) {
-                                    ++m_report.events;
-                                    c.event(s.integer(0), s.integer(1), s.integer(2), s.integer(3),
-                                            s.blob(4));
-                                }));
-        DR_RETURN_IF_ERROR(
-            feed(chain, "SELECT t, vals FROM tick WHERE (t > ?1 OR ?3) AND t <= ?2 ORDER BY t",
-                 before.t, end.t, first, [this](ChainHasher &c, Statement &s) {
-                     ++m_report.rows;
-                     c.tick(s.integer(0), s.blob(1));
-                 }));
-        DR_RETURN_IF_ERROR(feed(chain,
-                                "SELECT key, data FROM sketch WHERE (key > ?1 OR ?3) AND key <= ?2 "
-                                "ORDER BY key",
-                                before.sketch, end.sketch, first, [](ChainHasher &c, Statement &s) {
-                                    c.sketch(s.integer(0), s.blob(1));
-                                }));
-        DR_RETURN_IF_ERROR(feed(chain,
-                                "SELECT t, seq, state, state_hash FROM keyframe WHERE (t > ?1 OR "
-                                "?3) AND t <= ?2 ORDER BY t",
-                                before.t, end.t, first, [this](ChainHasher &c, Statement &s) {
-                                    ++m_report.keyframes;
-                                    c.keyframe(s.integer(0), s.integer(1), s.blob(2), s.blob(3));
-                                }));
-        DR_RETURN_IF_ERROR(feed(chain,
-                                "SELECT n, t0, t1, why, lost FROM gap WHERE (n > ?1 OR ?3) AND n "
-                                "<= ?2 ORDER BY n",
-                                before.gap, end.gap, first, [](ChainHasher &c, Statement &s) {
-                                    c.gap(s.integer(0), s.integer(1), s.integer(2), s.integer(3),
-                                          s.integer(4));
-                                }));
-        return chain.finish(end);
-    }
-
-    Result<> chain()
-    {
-        auto batches = m_reader.database().prepare(
-            "SELECT id, t_last, seq_last, series_last, sketch_last, attach_last, gap_last, "
-            "meta_last, hash FROM batch ORDER BY id");
-        if (!batches)
-            return tl::unexpected(batches.error());
-        while (true) {
-            m_reader.database().renewBudget();
-            const auto more = batches->step();
-            if (!more)
-                return tl::unexpected(more.error());
-            if (!*more)
-                break;
-            BatchEnd end;
-            end.id = batches->integer(0);
-            end.t = batches->integer(1);
-            end.seq = batches->integer(2);
-            end.series = batches->integer(3);
-            end.sketch = batches->integer(4);
-            end.attach = batches->integer(5);
-            end.gap = batches->integer(6);
-            end.meta = batches->integer(7);
-            const auto stored = batches->blob(8);
-            const auto hash = hashOf(m_last, end);
-            if (!hash)
-                return tl::unexpected(hash.error());
-            if (end.id != m_last.id + 1 || !std::ranges::equal(*hash, stored))
-                return changed("batch " + std::to_string(end.id) + ", after "
-                               + std::to_string(std::max<std::int64_t>(m_last.t, 0) / 1000)
-                               + " ms, does not match its hash");
-            end.hash = *hash;
-            m_last = end;
-            m_heads[end.id] = *hash;
-            m_report.soundTo = end.t;
-            ++m_report.batches;
-        }
-        if (m_last.id == 0)
-            return changed("it has no batches");
-        return {};
-    }
-
-    /// Rows that no batch speaks of were added later.
-    Result<> leftOvers()
-    {
-        const std::pair<std::string, std::int64_t> after[] = {
-            {"meta WHERE n", m_last.meta},     {"series WHERE n", m_last.series},
-            {"attach WHERE n", m_last.attach}, {"event WHERE seq", m_last.seq},
-            {"tick WHERE t", m_last.t},        {"sketch WHERE key", m_last.sketch},
-            {"keyframe WHERE t", m_last.t},    {"gap WHERE n", m_last.gap}};
-        for (const auto &[what, last] : after) {
-            const auto found = m_reader.database().single("SELECT 1 FROM " + what + " > "
-                                                          + literal(last) + " LIMIT 1");
-            if (!found)
-                return tl::unexpected(found.error());
-            if (!found->empty())
-                return changed("rows were added to " + what.substr(0, what.find(' ')));
-        }
-        return {};
-    }
-
-    static std::string literal(std::int64_t value)
-    {
-        return value == INT64_MIN ? "-9223372036854775807" : std::to_string(value);
-    }
-
-    Result<> seals()
-    {
-        const auto facts = m_reader.meta();
-        if (!facts)
-            return tl::unexpected(facts.error());
-        const auto signer = facts->find("signer");
-        const auto key = signer == facts->end() ? std::nullopt : unhex(signer->second);
-        auto rows = m_reader.database().prepare("SELECT batch_id, sig FROM seal ORDER BY batch_id");
-        if (!rows)
-            return tl::unexpected(rows.error());
-        while (true) {
-            const auto more = rows->step();
-            if (!more)
-                return tl::unexpected(more.error());
-            if (!*more)
-                break;
-            const auto id = rows->integer(0);
-            const auto head = m_heads.find(id);
-            if (!key || head == m_heads.end()
-                || !verifySignature(sealText(id, head->second), rows->blob(1), *key))
-                return changed("the seal of batch " + std::to_string(id) + " does not fit");
-            m_report.sealedBatches = static_cast<std::uint64_t>(id);
-        }
-        if (key && m_report.sealedBatches > 0)
-            m_report.signer = signer->second;
-        return {};
-    }
-
-    Result<> attachments()
-    {
-        auto rows = m_reader.database().prepare("SELECT sha256, name, data FROM attach");
-        if (!rows)
-            return tl::unexpected(rows.error());
-        while (true) {
-            m_reader.database().renewBudget();
-            const auto more = rows->step();
-            if (!more)
-                return tl::unexpected(more.error());
-            if (!*more)
-                return {};
-            if (!std::ranges::equal(sha256(rows->blob(2)), rows->blob(0)))
-                return changed("attachment " + rows->text(1) + " does not match its hash");
-        }
-    }
-
-    Result<> fold()
-    {
-        const auto cursor = foldRecording(m_reader, INT64_MAX, true);
-        if (!cursor)
-            return tl::unexpected(cursor.error());
-        if (cursor->differsAt != INT64_MIN)
-            return changed("the state at " + std::to_string(cursor->differsAt / 1000)
-                           + " ms does not come out as recorded");
-        if (!m_reader.keyframesAreOurs())
-            m_report.notes.push_back("Recorded by another version of the fold: keyframes were not "
-                                     "compared");
-        return {};
-    }
-
-    RecordingReader &m_reader;
-    VerifyReport &m_report;
-    BatchEnd m_last;
-    std::map<std::int64_t, Digest> m_heads;
-    std::map<std::string, std::optional<Statement>> m_statements;
-};
+    report.sentence =
+        fmt::format("Sound: trimmed from {} to {} of {}, signed by {}: {}",
+                    chain.keptFrom == INT64_MIN ? "the start" : seconds(chain.keptFrom),
+                    seconds(chain.keptTo), originalOf(reader), report.signer, holds);
+}
 
 } // namespace
 
@@ -275,10 +159,25 @@ VerifyReport verifyRecording(const std::filesystem::path &path, const Clock &clo
                           + "): it can be played, but only a program of that format can prove it";
         return report;
     }
-    Check check(*reader, report);
-    if (const auto done = check.run(); !done) {
+    reader->database().setBudget(clock, budgetFor(path));
+    ChainReport chain;
+    const auto done = checkAll(*reader, chain, report, options);
+    report.batches = chain.batches;
+    report.sealedBatches = chain.sealed;
+    report.events = chain.events;
+    report.rows = chain.rows;
+    report.keyframes = chain.keyframes;
+    report.soundTo = chain.soundTo;
+    report.signer = chain.signer;
+    report.isTrimmed = chain.isTrimmed;
+    if (reader->hasStrayLog())
+        report.notes.push_back("A -wal file lies beside it that is not its own; it was not read");
+    if (!done) {
         report.exitCode = done.error().code == ErrorCode::Untrusted ? 5 : 4;
         report.sentence = done.error().text();
+        report.notes.push_back(chain.soundTo == INT64_MIN
+                                   ? "Nothing of it is proven"
+                                   : "The chain holds up to " + seconds(chain.soundTo));
         return report;
     }
     const auto closed = reader->isClosed();
@@ -286,12 +185,9 @@ VerifyReport verifyRecording(const std::filesystem::path &path, const Clock &clo
         report.sentence = closed.error().text();
         return report;
     }
-    if (reader->wasUnclosed())
-        report.notes.push_back("Read together with its -wal file; keep both");
     if (const auto gaps = reader->gaps(); gaps && !gaps->empty())
         report.notes.push_back(std::to_string(gaps->size())
-                               + " gaps: something was lost and is "
-                                 "named as lost");
+                               + " gaps: something was lost and is named as lost");
     if (!options.signer.empty() && report.signer != options.signer) {
         report.exitCode = 5;
         report.sentence = report.signer.empty() ? "The recording is not sealed by " + options.signer
@@ -299,17 +195,11 @@ VerifyReport verifyRecording(const std::filesystem::path &path, const Clock &clo
                                                       + ", not by " + options.signer;
         return report;
     }
-    if (!*closed || report.sealedBatches != report.batches) {
-        report.exitCode = 3;
-        report.sentence = !*closed ? "The recording was never closed; what it holds is whole"
-                          : report.signer.empty()
-                              ? "The recording is whole, but nobody sealed it"
-                              : "The recording is whole, but its tail is not sealed";
+    if (!*closed || !chain.isWholeTail) {
+        sayUnfinished(chain, *closed, report);
         return report;
     }
-    report.exitCode = 0;
-    report.sentence = "Sound: " + std::to_string(report.events) + " events and "
-                      + std::to_string(report.rows) + " rows, sealed by " + report.signer;
+    saySound(*reader, chain, report);
     if (options.signer.empty())
         report.notes.push_back("Compare the signer, or pass it with --signer");
     return report;
@@ -329,6 +219,9 @@ std::string toJson(const VerifyReport &report)
     json["events"] = report.events;
     json["rows"] = report.rows;
     json["keyframes"] = report.keyframes;
+    json["sound_to_us"] = report.soundTo == INT64_MIN ? nlohmann::ordered_json(nullptr)
+                                                      : nlohmann::ordered_json(report.soundTo);
+    json["trimmed"] = report.isTrimmed;
     return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace engine {
 struct VerifyOptions
 {
     std::string signer; ///< public key in hex that must have sealed it; "" = any
+    /// Asked now and then with the share that is done; false stops (exit code 4).
+    std::function<bool(double)> goOn;
 };
 
 struct VerifyReport
@@ -23,7 +26,8 @@ struct VerifyReport
     std::string signer;   ///< public key in hex, "" when not sealed
     std::vector<std::string> notes;
     std::uint64_t batches = 0, sealedBatches = 0, events = 0, rows = 0, keyframes = 0;
-    std::int64_t soundTo = INT64_MIN; ///< us since t = 0: proven up to here
+    std::int64_t soundTo = INT64_MIN; ///< us since t = 0: the chain holds up to here
+    bool isTrimmed = false;           ///< a part of a recording, see `sentence`
 };
 
 [[nodiscard]] VerifyReport verifyRecording(const std::filesystem::path &path, const Clock &clock,

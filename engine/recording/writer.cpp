@@ -40,6 +40,7 @@ RecordingWriter::create(const std::filesystem::path &path, const SigningKey *key
     if (!database)
         return tl::unexpected(database.error());
     writer.m_database = std::move(*database);
+    writer.m_path = path;
     writer.m_key = key;
     std::string tables = "BEGIN;";
     for (const auto table : schema::kTables)
@@ -53,6 +54,7 @@ RecordingWriter::create(const std::filesystem::path &path, const SigningKey *key
         + tables + "COMMIT"));
     DR_RETURN_IF_ERROR(writer.prepare());
     writer.addMeta("fold", std::string(schema::kFold));
+    writer.addMeta("chain", std::string(schema::kChain));
     if (key)
         writer.addMeta("signer", hex(key->publicKey()));
     for (const auto &[name, value] : meta)
@@ -87,23 +89,37 @@ Result<> RecordingWriter::prepare()
     return {};
 }
 
-bool RecordingWriter::hasRoom(std::size_t bytes, std::int64_t t)
+/// Metrics give way when half of the memory is taken: the other half belongs to the events.
+bool RecordingWriter::hasRoom(std::size_t bytes, std::int64_t t, schema::GapReason without)
 {
-    if (m_pendingBytes + bytes > kMostPending) {
-        if (m_lostInGap++ == 0)
-            m_gapFrom = t;
-        m_gapTo = t;
-        ++m_lost;
+    const bool isMetric = without == schema::GapReason::Thinned;
+    if (m_pendingBytes + bytes > (isMetric ? m_memory / 2 : m_memory)) {
+        noteLost(t, t, without, 1);
         return false;
     }
-    if (m_lostInGap > 0) {
-        m_gaps.push_back({++m_gapN, m_gapFrom, m_gapTo,
-                          static_cast<std::int64_t>(schema::GapReason::NoMemory),
-                          static_cast<std::int64_t>(m_lostInGap)});
-        m_lostInGap = 0;
-    }
+    endHole(without);
     m_pendingBytes += bytes;
     return true;
+}
+
+void RecordingWriter::noteLost(std::int64_t from, std::int64_t to, schema::GapReason why,
+                               std::uint64_t count)
+{
+    auto &hole = m_holes[why];
+    hole.to = hole.count == 0 ? to : std::max(hole.to, to);
+    hole.from = hole.count == 0 ? from : std::min(hole.from, from);
+    hole.count += count;
+    (why == schema::GapReason::Thinned ? m_thinned : m_lost) += count;
+}
+
+void RecordingWriter::endHole(schema::GapReason why)
+{
+    const auto it = m_holes.find(why);
+    if (it == m_holes.end())
+        return;
+    m_gaps.push_back({++m_gapN, it->second.from, it->second.to, static_cast<std::int64_t>(why),
+                      static_cast<std::int64_t>(it->second.count)});
+    m_holes.erase(it);
 }
 
 void RecordingWriter::addMeta(std::string key, std::string value)
@@ -115,7 +131,8 @@ void RecordingWriter::addMeta(std::string key, std::string value)
 void RecordingWriter::attach(const std::string &name, std::span<const std::uint8_t> data)
 {
     const auto digest = sha256(data);
-    if (m_attached.contains(digest) || !hasRoom(data.size() + 100, m_lastT))
+    if (m_attached.contains(digest)
+        || !hasRoom(data.size() + 100, m_lastT, schema::GapReason::NoMemory))
         return;
     m_attached.insert(digest);
     m_attach.push_back({++m_attachN, digest, name, Bytes(data.begin(), data.end())});
@@ -124,7 +141,7 @@ void RecordingWriter::attach(const std::string &name, std::span<const std::uint8
 void RecordingWriter::event(Payload payload, std::int64_t t)
 {
     auto bytes = encodePayload(payload);
-    if (!hasRoom(bytes.size() + 64, t))
+    if (!hasRoom(bytes.size() + 64, t, schema::GapReason::NoMemory))
         return;
     // A row that was folded is not folded again: nothing may come before it any more.
     t = std::max(t, m_lastT);
@@ -184,7 +201,8 @@ void RecordingWriter::flushSketches(std::int64_t second)
 
 void RecordingWriter::row(std::int64_t t, const AssembledRow &row)
 {
-    if (t <= m_lastRow || !hasRoom(row.values.size() * 4 + m_names.size() * 4 + 16, t))
+    if (t <= m_lastRow
+        || !hasRoom(row.values.size() * 4 + m_names.size() * 4 + 16, t, schema::GapReason::Thinned))
         return;
     for (const auto &[name, value] : row.values)
         (void)seriesId(name, false);
@@ -258,7 +276,7 @@ BatchEnd RecordingWriter::nextBatch() const
     if (!m_keyframes.empty())
         end.t = std::max(end.t, m_keyframes.back().t);
 
-    ChainHasher chain(m_committed.hash);
+    ChainHasher chain(m_committed);
     for (const auto &r : m_meta)
         chain.meta(r.n, r.key, r.value);
     for (const auto &r : m_series)
@@ -275,7 +293,7 @@ BatchEnd RecordingWriter::nextBatch() const
         chain.keyframe(r.t, r.seq, r.state, r.hash);
     for (const auto &r : m_gaps)
         chain.gap(r.n, r.from, r.to, r.why, r.lost);
-    end.hash = chain.finish(end);
+    chain.finish(end);
     return end;
 }
 
@@ -401,11 +419,20 @@ Result<> RecordingWriter::close(const Clock &clock, Micros patience)
     // there is none.
     if (m_state.t > std::max(m_lastKeyframe, m_committed.t) && m_seq > 0)
         keyframe();
+    endHole(schema::GapReason::NoMemory);
+    endHole(schema::GapReason::Thinned);
     addMeta("word", std::string(name(m_state.verdict().word)));
     addMeta("end", std::to_string(m_state.t));
     addMeta("closed", "1");
     DR_RETURN_IF_ERROR(commit());
     DR_RETURN_IF_ERROR(seal());
+    if (m_database.hasMoved()) {
+        // Deleted or renamed under us, and still readable through what we hold open.
+        const auto saved = m_database.copyTo(m_path);
+        m_do = {};
+        m_database.close();
+        return saved;
+    }
     // Leaving WAL needs the file alone: readers have seen `closed` and let go within a poll.
     DR_RETURN_IF_ERROR(m_database.execute("PRAGMA busy_timeout=50"));
     const auto until = clock.now() + patience;

@@ -7,6 +7,7 @@
 #include "engine/recording/database.h"
 #include "engine/recording/pyramid.h"
 #include "engine/recording/row_assembler.h"
+#include "engine/recording/schema.h"
 
 #include <deque>
 #include <set>
@@ -18,8 +19,8 @@ namespace engine {
 class RecordingWriter
 {
 public:
-    /// What is kept in memory while the disk takes nothing.
-    static constexpr std::size_t kMostPending = 64u << 20;
+    /// What is kept in memory while the disk takes nothing, unless setMemory() said otherwise.
+    static constexpr std::size_t kMemory = 64u << 20;
 
     /// Makes the file; `key` may be null: then nothing is sealed. `meta` are facts known at start.
     [[nodiscard]] static Result<RecordingWriter>
@@ -31,6 +32,10 @@ public:
     /// Rows in order; `t` is the end of the window.
     void row(std::int64_t t, const AssembledRow &row);
     void attach(const std::string &name, std::span<const std::uint8_t> data);
+    /// Bytes that may wait for the disk. Half of it is for events alone.
+    void setMemory(std::size_t bytes) { m_memory = bytes; }
+    /// Somebody before the writer had no room: the recording names it as a gap.
+    void noteLost(std::int64_t from, std::int64_t to, schema::GapReason why, std::uint64_t count);
     /// All that was given since the last one, in one durable transaction.
     [[nodiscard]] Result<> commit();
     /// Signs the chain up to the last commit.
@@ -42,14 +47,17 @@ public:
     [[nodiscard]] Result<> close(const Clock &clock, Micros patience);
 
     [[nodiscard]] std::size_t pendingEvents() const { return m_events.size(); }
+    [[nodiscard]] std::size_t pendingBytes() const { return m_pendingBytes; }
     [[nodiscard]] std::uint64_t lastSeq() const { return m_seq; }
     [[nodiscard]] std::uint64_t committedSeq() const
     {
         return static_cast<std::uint64_t>(m_committed.seq);
     }
     [[nodiscard]] std::int64_t lastRow() const { return m_lastRow; }
-    /// Rows and events that found no memory.
+    /// Events and attachments that found no memory.
     [[nodiscard]] std::uint64_t lost() const { return m_lost; }
+    /// Rows that were left out so that events find memory.
+    [[nodiscard]] std::uint64_t thinned() const { return m_thinned; }
     [[nodiscard]] bool hasMoved() const { return m_database.hasMoved(); }
     /// The fold up to the last row.
     [[nodiscard]] const RunState &state() const { return m_state; }
@@ -103,7 +111,13 @@ private:
     [[nodiscard]] Result<> prepare();
     [[nodiscard]] Result<> insertAll(const BatchEnd &end);
     [[nodiscard]] BatchEnd nextBatch() const;
-    [[nodiscard]] bool hasRoom(std::size_t bytes, std::int64_t t);
+    struct Hole
+    {
+        std::int64_t from = 0, to = 0;
+        std::uint64_t count = 0;
+    };
+    [[nodiscard]] bool hasRoom(std::size_t bytes, std::int64_t t, schema::GapReason without);
+    void endHole(schema::GapReason why);
     [[nodiscard]] bool isEmpty() const;
     void addMeta(std::string key, std::string value);
     std::int64_t seriesId(const std::string &name, bool isSketch);
@@ -112,6 +126,7 @@ private:
     void flushSketches(std::int64_t second);
     void dropPending();
 
+    std::filesystem::path m_path;
     Database m_database;
     Statements m_do;
     const SigningKey *m_key = nullptr;
@@ -142,8 +157,9 @@ private:
     BatchEnd m_committed;
     std::int64_t m_sealed = 0;
 
-    std::uint64_t m_lost = 0, m_lostInGap = 0;
-    std::int64_t m_gapFrom = 0, m_gapTo = 0;
+    std::size_t m_memory = kMemory;
+    std::uint64_t m_lost = 0, m_thinned = 0;
+    std::map<schema::GapReason, Hole> m_holes; ///< going on now
 };
 
 /// What the `target` column of an event holds: 0 for none, else a number that is the same in every
