@@ -28,10 +28,11 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
             (*link)->sendState(false, error.text(), {});
         return exitCode(error.code);
     };
-    const auto store = open();
-    if (!store)
-        return refuse(store.error());
-    StoreService service(**store, clock);
+    auto opened = open();
+    if (!opened)
+        return refuse(opened.error());
+    const auto store = std::move(opened->store);
+    StoreService service(*store, clock);
     auto server = NodeServer::start(service.service());
     if (!server)
         return refuse(server.error());
@@ -49,7 +50,12 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
         spdlog::error("event=no_agent reason=\"{}\"", link.error().text());
         return exitCode(link.error().code);
     }
-    const auto stats = (*store)->stats();
+    if (!opened->restored.empty()) {
+        spdlog::info("event=restored what=\"{}\"", opened->restored);
+        (*link)->sendEvent(ResponseChanged{"restore", config.target, "store", opened->restored,
+                                           false, clock.now().count()});
+    }
+    const auto stats = store->stats();
     spdlog::info("event=serving port={} events={} seq={} start_ms={}", identity.port, stats.events,
                  stats.seq, (clock.now() - begun).count() / 1000);
     {
@@ -59,7 +65,7 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
             (*server)->drain(clock, kNotice, kFinish);
     }
     server->reset();
-    spdlog::info("event=ended acked={}", (*store)->stats().acked);
+    spdlog::info("event=ended acked={}", store->stats().acked);
     return 0;
 }
 

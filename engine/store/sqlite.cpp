@@ -123,4 +123,39 @@ bool Database::hasMoved()
     return code == SQLITE_OK && moved != 0;
 }
 
+void Copy::finish(sqlite3_backup *backup)
+{
+    sqlite3_backup_finish(backup);
+}
+
+Result<Copy> Copy::begin(Database &source, const std::filesystem::path &to)
+{
+    std::error_code ignored; // what an earlier process left half done
+    std::filesystem::remove(to, ignored);
+    auto target = Database::open(to);
+    if (!target)
+        return tl::unexpected(target.error());
+    // Whoever takes the finished file over syncs it; a small cache, for it is written once.
+    DR_RETURN_IF_ERROR(target->execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;"
+                                       "PRAGMA cache_size = -1024"));
+    auto *backup = sqlite3_backup_init(target->get(), "main", source.get(), "main");
+    if (!backup)
+        return failed(target->get());
+    return Copy(std::move(*target), backup);
+}
+
+Result<bool> Copy::step(int pages)
+{
+    const int code = sqlite3_backup_step(m_backup.get(), pages);
+    if (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return false;
+    m_backup.reset();
+    if (code == SQLITE_DONE) {
+        m_target.reset();
+        return true;
+    }
+    return fail(ErrorCode::Io,
+                fmt::format("SQLite: the backup cannot be written: {}", sqlite3_errstr(code)));
+}
+
 } // namespace engine::sqlite
