@@ -49,7 +49,9 @@ Result<> StoreWriter::start()
         return tl::unexpected(insert.error());
     m_insert.emplace(std::move(*insert));
     if (hasBackups()) {
-        m_backupAt = m_clock.now(); // at once when there is none: the log alone restores nothing
+        // Before the first answer: the log alone restores nothing.
+        DR_RETURN_IF_ERROR(backUpFirst());
+        m_backupAt = m_clock.now();
         for (const auto &backup : m_folder.backups()) {
             if (backup.timeline != m_timeline)
                 continue;
@@ -63,6 +65,26 @@ Result<> StoreWriter::start()
     }
     measureDisk();
     m_thread = std::jthread([this](std::stop_token stop) { work(stop); });
+    return {};
+}
+
+Result<> StoreWriter::backUpFirst()
+{
+    for (const auto &backup : m_folder.backups())
+        if (backup.timeline == m_timeline)
+            return {};
+    auto copy = sqlite::Copy::begin(m_database, m_folder.temporaryFile());
+    if (!copy)
+        return tl::unexpected(copy.error());
+    for (bool isDone = false; !isDone;) {
+        const auto stepped = copy->step(-1);
+        if (!stepped)
+            return tl::unexpected(stepped.error());
+        isDone = *stepped;
+    }
+    const auto added =
+        m_folder.add(m_folder.temporaryFile(), m_timeline, m_seq, m_clock.wallMicros());
+    DR_RETURN_IF_ERROR(added);
     return {};
 }
 

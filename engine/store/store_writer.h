@@ -47,6 +47,7 @@ private:
                                  std::vector<std::uint64_t> &seqs);
     void shipDue(bool now);
     void answerUnshipped();
+    [[nodiscard]] Result<> backUpFirst();
     [[nodiscard]] bool mayBeginBackup() const;
     [[nodiscard]] bool beginBackup();
     void stepBackup();

@@ -15,6 +15,7 @@
 #include <future>
 #include <map>
 #include <semaphore>
+#include <set>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -493,7 +494,7 @@ void TestStoreRestore::filesOfTheFirstVersionAreTakenOver()
     {
         auto database = sqlite::Database::open(m_file);
         QVERIFY(database->execute(
-            "PRAGMA application_id = 1146244913;"
+            "PRAGMA application_id = 1146245937;"
             "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
             "CREATE TABLE seed(shopper INTEGER PRIMARY KEY, items BLOB NOT NULL);"
             "CREATE TABLE events(seq INTEGER PRIMARY KEY, shopper INTEGER NOT NULL, h INTEGER NOT "
