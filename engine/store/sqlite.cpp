@@ -123,6 +123,18 @@ bool Database::hasMoved()
     return code == SQLITE_OK && moved != 0;
 }
 
+Result<> removeDatabase(const std::filesystem::path &file)
+{
+    for (const char *suffix : {"-wal", "-shm", "-journal", ""}) {
+        std::error_code error;
+        std::filesystem::remove(file.string() + suffix, error);
+        if (error)
+            return fail(ErrorCode::Io, "The old file cannot be removed: " + error.message(),
+                        file.string() + suffix);
+    }
+    return {};
+}
+
 void Copy::finish(sqlite3_backup *backup)
 {
     sqlite3_backup_finish(backup);
@@ -130,8 +142,7 @@ void Copy::finish(sqlite3_backup *backup)
 
 Result<Copy> Copy::begin(Database &source, const std::filesystem::path &to)
 {
-    std::error_code ignored; // what an earlier process left half done
-    std::filesystem::remove(to, ignored);
+    DR_RETURN_IF_ERROR(removeDatabase(to)); // what an earlier process left half done
     auto target = Database::open(to);
     if (!target)
         return tl::unexpected(target.error());

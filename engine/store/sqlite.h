@@ -54,6 +54,10 @@ private:
     std::unique_ptr<sqlite3, void (*)(sqlite3 *)> m_database;
 };
 
+/// Deletes the file and what SQLite keeps beside it. A write-ahead log that a killed process left
+/// would be taken for one of the file that comes next under its name, and damage it.
+[[nodiscard]] Result<> removeDatabase(const std::filesystem::path &file);
+
 /// An online copy of an open database into a new file, a few pages at a time. What its connection
 /// commits meanwhile is in the copy. One thread, that of the source's connection.
 class Copy

@@ -131,7 +131,7 @@ Result<> build(const fs::path &part, const BackupFolder &folder, const RestorePo
                const Chosen &chosen, RestoreReport &report)
 {
     std::error_code error;
-    fs::remove(part, error);
+    DR_RETURN_IF_ERROR(sqlite::removeDatabase(part));
     if (!fs::copy_file(chosen.backup.file, part, error))
         return ioError("The backup cannot be copied", error, part);
     auto database = openStoreFile(part, {}, 0);
@@ -197,7 +197,7 @@ Result<RestoreReport> restoreStore(const fs::path &file, const fs::path &backups
     // First the base of the new timeline, then the file: a kill in between leaves a backup from
     // which the same restore succeeds.
     std::error_code error;
-    fs::remove(folder.temporaryFile(), error);
+    DR_RETURN_IF_ERROR(sqlite::removeDatabase(folder.temporaryFile()));
     if (!fs::copy_file(part, folder.temporaryFile(), error))
         return ioError("The first backup after the restore cannot be made", error,
                        folder.temporaryFile());

@@ -37,6 +37,7 @@ private Q_SLOTS:
     void aPointInTheMiddleIsRestored();
     void aPointInTimeIsRestored();
     void aDamagedBackupIsPassedOver();
+    void leftoversOfAKilledBackupDoNoHarm();
     void aLostFileIsNotBegunAnew();
     void anOldCopyCatchesUpFromTheLog();
     void afterARestoreTheOldFileIsRefused();
@@ -372,6 +373,33 @@ void TestStoreRestore::aDamagedBackupIsPassedOver()
     QCOMPARE(restored->seq, std::uint64_t(kShoppers + 80));
     QCOMPARE(restored->notes.size(), 1u);
     QCOMPARE(contentOf(m_file), content);
+}
+
+void TestStoreRestore::leftoversOfAKilledBackupDoNoHarm()
+{
+    {
+        const auto store = openStore(m_file, {m_backups});
+        for (std::uint32_t n = 0; n < 60; ++n)
+            (void)append(*store, n);
+    }
+    // A log beside the temporary file that fits another database, as a kill leaves it.
+    const auto part = BackupFolder(m_backups).temporaryFile();
+    {
+        auto other = openStoreFile(part, seed, 1);
+        QVERIFY(other);
+        QVERIFY(other->execute("INSERT INTO events VALUES(999, 1, 1, 1, 1)"));
+        fs::copy_file(part.string() + "-wal", part.string() + "-kept");
+    }
+    fs::remove(part);
+    for (const auto &file : {part.string(), m_file.string() + ".restoring"})
+        fs::copy_file(part.string() + "-kept", file + "-wal");
+    QVERIFY(fs::file_size(part.string() + "-wal") > 0);
+    const auto restored = restoreStore(m_file, m_backups, {}, systemClock());
+    QVERIFY2(restored, restored ? "" : restored.error().text().c_str());
+    QCOMPARE(restored->seq, std::uint64_t(kShoppers + 60));
+    const auto store = openStore(m_file, {m_backups});
+    QVERIFY(store && append(*store, 60) != 0);
+    QVERIFY(backUp(*store) != 0);
 }
 
 void TestStoreRestore::aLostFileIsNotBegunAnew()
