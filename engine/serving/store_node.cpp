@@ -1,4 +1,5 @@
 #include "engine/serving/node_link.h"
+#include "engine/serving/node_metrics.h"
 #include "engine/serving/node_server.h"
 #include "engine/serving/node_stop.h"
 #include "engine/serving/store_service.h"
@@ -37,6 +38,10 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
     if (!server)
         return refuse(server.error());
 
+    const auto metrics = NodeMetrics::start(config);
+    if (!metrics)
+        return refuse(metrics.error());
+
     NodeCommands commands;
     commands.drain = [&stop]() -> Result<> {
         stop.ask(NodeStop::Why::Drain);
@@ -59,8 +64,11 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
     spdlog::info("event=serving port={} events={} seq={} start_ms={}", identity.port, stats.events,
                  stats.seq, (clock.now() - begun).count() / 1000);
     {
-        const WindowClock windows(
-            clock, [&](MonoTime end) { (*link)->sendWindow(service.takeWindow(end)); });
+        const WindowClock windows(clock, [&](MonoTime end) {
+            const auto window = service.takeWindow(end);
+            (*metrics)->take(window);
+            (*link)->sendWindow(window);
+        });
         if (stop.wait() == NodeStop::Why::Drain)
             (*server)->drain(clock, kNotice, kFinish);
     }

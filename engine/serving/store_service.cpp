@@ -5,6 +5,7 @@
 #include "engine/serving/node_server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <fmt/format.h>
 
 namespace engine {
@@ -50,6 +51,8 @@ public:
         m_store.append(request->shopper(), request->h(), request->item(),
                        [this, reactor, reply, arrived](Result<std::uint64_t> seq) {
                            m_appends.answered(m_clock.now() - arrived, seq.has_value());
+                           if (seq)
+                               m_lastAppend = m_clock.now().count();
                            if (seq)
                                reply->set_seq(*seq);
                            reactor->Finish(seq ? grpc::Status::OK : statusOf(seq.error()));
@@ -106,13 +109,15 @@ public:
         window.source = "store";
         window.end = end.count();
         const auto count = [](std::uint64_t n) { return static_cast<double>(n); };
-        window.samples = {{"store.requests", count(reads.requests + appends.requests)},
-                          {"store.failed", count(reads.failed + appends.failed)},
-                          {"store.acked", count(appends.requests - appends.failed)},
-                          {"store.seq", count(stats.seq)},
-                          {"store.shipped", count(stats.shippedSeq)},
-                          {"store.backup", count(stats.backedUpSeq)},
-                          {"store.disk", count(stats.diskBytes)}};
+        window.samples = {
+            {"store.requests", count(reads.requests + appends.requests)},
+            {"store.failed", count(reads.failed + appends.failed)},
+            {"store.acked", count(appends.requests - appends.failed)},
+            {"store.seq", count(stats.seq)},
+            {"store.shipped", count(stats.shippedSeq)},
+            {"store.backup", count(stats.backedUpSeq)},
+            {"store.disk", count(stats.diskBytes)},
+            {"store.append.age", static_cast<double>(end.count() - m_lastAppend) / 1e6}};
         if (appends.requests > 0) {
             window.samples.push_back({"store.age.p95", appends.latency.quantile(0.95)});
             window.sketches.push_back({"store.age", appends.latency.encode()});
@@ -152,6 +157,7 @@ private:
     EventStore &m_store;
     const Clock &m_clock;
     NodeCounters m_reads, m_appends;
+    std::atomic<std::int64_t> m_lastAppend{m_clock.now().count()}; ///< acknowledged; the start
 };
 
 StoreService::StoreService(EventStore &store, const Clock &clock)

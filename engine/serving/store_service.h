@@ -21,8 +21,9 @@ public:
     [[nodiscard]] grpc::Service &service();
     /// store.requests, store.failed, store.acked (appends), store.age.p95 (ms between arrival and
     /// durable), store.seq, store.shipped and store.backup (sequence numbers: what a restore brings
-    /// back), store.disk (bytes) and the sketches store.latency (reads) and store.age since the
-    /// last call.
+    /// back), store.disk (bytes), store.append.age (s
+    /// since the last acknowledged append) and the sketches store.latency (reads) and store.age
+    /// since the last call.
     [[nodiscard]] Window takeWindow(MonoTime end);
 
 private:
