@@ -22,6 +22,7 @@ int main(int argc, char **argv)
         "5 untrusted, 6 aborted or errored. --json puts the result alone on stdout.");
     ctl::Context context{engine::Paths::fromEnvironment()};
     ctl::addShopCommands(app, context);
+    ctl::addBackupCommands(app, context);
     ctl::addDrillCommands(app, context);
     ctl::addRecordingCommands(app, context);
     ctl::addModelCommands(app, context);

@@ -51,10 +51,14 @@ int runAgentRole(int controllerFd)
 int main(int argc, char **argv)
 {
     // Every role gets here with one thread and without gRPC: the agent forks its launcher first.
+    std::string restoreTo;
     const Role roles[] = {
         {"gateway", "Answer shoppers from the replicas, and from fallbacks when they fail",
          engine::runGateway},
-        {"store", "Keep shopper events and acknowledge them when they are durable", app::runStore},
+        {"store", "Keep shopper events and acknowledge them when they are durable",
+         [&restoreTo](const engine::NodeConfig &config) {
+             return app::runStore(config, restoreTo);
+         }},
         {"traffic", "Send the trace's requests in an open loop and score the answers",
          engine::runTraffic},
     };
@@ -71,6 +75,12 @@ int main(int argc, char **argv)
         command->add_option("--config", file, "JSON file with target, role, shop and options")
             ->required()
             ->type_name("FILE");
+        if (command->get_name() == "store")
+            command
+                ->add_option("--restore", restoreTo,
+                             "First restore from backup and log: newest, a sequence number, or a "
+                             "time such as 2026-11-22T14:03:07Z")
+                ->type_name("POINT");
         command->callback([&chosen, &role] { chosen = &role; });
     }
     int controllerFd = -1;

@@ -3,8 +3,11 @@
 
 #include "engine/serving/node_config.h"
 
+#include <string>
+
 namespace app {
 
-[[nodiscard]] int runStore(const engine::NodeConfig &config);
+/// `restoreTo` is not empty: first the file is restored to that point (parseRestorePoint).
+[[nodiscard]] int runStore(const engine::NodeConfig &config, const std::string &restoreTo);
 
 } // namespace app

@@ -1,6 +1,7 @@
 #include "engine/agent/agent.h"
 
 #include "engine/agent/agent_service.h"
+#include "engine/agent/alerting.h"
 #include "engine/agent/control_socket.h"
 #include "engine/agent/node_service.h"
 #include "engine/agent/repair.h"
@@ -91,6 +92,16 @@ Result<int> runAgent(const AgentOptions &options)
         hub.publish(std::move(window));
     });
 
+    auto alertSettings = readAlertSettings(paths);
+    if (!alertSettings) {
+        // The shop is more important than its alerts: the shipped rules, as events only.
+        spdlog::error("event=alerts_refused reason=\"{}\"", alertSettings.error().text());
+        auto rules = shippedAlertRules();
+        alertSettings =
+            AlertSettings{rules ? std::move(*rules) : std::vector<AlertRule>{}, {}, {}, {}};
+    }
+    const Alerting alerting(hub, clock, std::move(*alertSettings),
+                            [&shop] { return shop.status().name; });
     NodeService nodes(shop, hub);
     AgentService agent(shop, warden, hub, clock);
     grpc::ServerBuilder builder;

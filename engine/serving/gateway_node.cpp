@@ -3,6 +3,7 @@
 #include "engine/serving/gateway.h"
 #include "engine/serving/gateway_channel.h"
 #include "engine/serving/node_link.h"
+#include "engine/serving/node_metrics.h"
 #include "engine/serving/node_stop.h"
 #include "engine/serving/window_clock.h"
 
@@ -69,6 +70,10 @@ int runGateway(const NodeConfig &config)
     if (!gateway)
         return failed(gateway.error());
 
+    const auto metrics = NodeMetrics::start(config);
+    if (!metrics)
+        return failed(metrics.error());
+
     NodeCommands commands;
     commands.setSwitches = [&](const Switches &switches) -> Result<> {
         (*gateway)->setSwitches(switches);
@@ -89,8 +94,11 @@ int runGateway(const NodeConfig &config)
     spdlog::info("gateway serves port={} replicas={}", (*gateway)->port(),
                  options->replicas.size());
     {
-        const WindowClock windows(
-            systemClock(), [&](MonoTime end) { (*link)->sendWindow((*gateway)->collect(end)); });
+        const WindowClock windows(systemClock(), [&](MonoTime end) {
+            const auto window = (*gateway)->collect(end);
+            (*metrics)->take(window);
+            (*link)->sendWindow(window);
+        });
         (void)stop.wait();
     }
     // The server ends first, so that its last events still go out.

@@ -1,6 +1,7 @@
 #include "engine/serving/replica_node.h"
 
 #include "engine/serving/node_link.h"
+#include "engine/serving/node_metrics.h"
 #include "engine/serving/node_server.h"
 #include "engine/serving/node_stop.h"
 #include "engine/serving/replica_service.h"
@@ -60,6 +61,11 @@ int runReplica(const NodeConfig &config, const ScorerSource &source)
         return {};
     };
     commands.onGone = [&stop](const std::string &) { stop.ask(NodeStop::Why::Gone); };
+    const auto metrics = NodeMetrics::start(config);
+    if (!metrics) {
+        spdlog::error("event=no_metrics reason=\"{}\"", metrics.error().text());
+        return exitCode(metrics.error().code);
+    }
     auto link = NodeLink::open(config, identityOf(port, replica.current()), std::move(commands));
     if (!link) {
         spdlog::error("event=no_agent reason=\"{}\"", link.error().text());
@@ -77,8 +83,11 @@ int runReplica(const NodeConfig &config, const ScorerSource &source)
 
     auto why = NodeStop::Why::Drain;
     {
-        const WindowClock windows(
-            clock, [&](MonoTime end) { (*link)->sendWindow(replica.takeWindow(end)); });
+        const WindowClock windows(clock, [&](MonoTime end) {
+            const auto window = replica.takeWindow(end);
+            (*metrics)->take(window);
+            (*link)->sendWindow(window);
+        });
         why = stop.wait();
         if (why == NodeStop::Why::Drain) {
             spdlog::info("event=draining");

@@ -1,4 +1,5 @@
 #include "engine/serving/node_link.h"
+#include "engine/serving/node_metrics.h"
 #include "engine/serving/node_server.h"
 #include "engine/serving/node_stop.h"
 #include "engine/serving/store_service.h"
@@ -28,13 +29,18 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
             (*link)->sendState(false, error.text(), {});
         return exitCode(error.code);
     };
-    const auto store = open();
-    if (!store)
-        return refuse(store.error());
-    StoreService service(**store, clock);
+    auto opened = open();
+    if (!opened)
+        return refuse(opened.error());
+    const auto store = std::move(opened->store);
+    StoreService service(*store, clock);
     auto server = NodeServer::start(service.service());
     if (!server)
         return refuse(server.error());
+
+    const auto metrics = NodeMetrics::start(config);
+    if (!metrics)
+        return refuse(metrics.error());
 
     NodeCommands commands;
     commands.drain = [&stop]() -> Result<> {
@@ -49,17 +55,25 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
         spdlog::error("event=no_agent reason=\"{}\"", link.error().text());
         return exitCode(link.error().code);
     }
-    const auto stats = (*store)->stats();
+    if (!opened->restored.empty()) {
+        spdlog::info("event=restored what=\"{}\"", opened->restored);
+        (*link)->sendEvent(ResponseChanged{"restore", config.target, "store", opened->restored,
+                                           false, clock.now().count()});
+    }
+    const auto stats = store->stats();
     spdlog::info("event=serving port={} events={} seq={} start_ms={}", identity.port, stats.events,
                  stats.seq, (clock.now() - begun).count() / 1000);
     {
-        const WindowClock windows(
-            clock, [&](MonoTime end) { (*link)->sendWindow(service.takeWindow(end)); });
+        const WindowClock windows(clock, [&](MonoTime end) {
+            const auto window = service.takeWindow(end);
+            (*metrics)->take(window);
+            (*link)->sendWindow(window);
+        });
         if (stop.wait() == NodeStop::Why::Drain)
             (*server)->drain(clock, kNotice, kFinish);
     }
     server->reset();
-    spdlog::info("event=ended acked={}", (*store)->stats().acked);
+    spdlog::info("event=ended acked={}", store->stats().acked);
     return 0;
 }
 

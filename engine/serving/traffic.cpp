@@ -12,6 +12,15 @@ constexpr double kMostPerSecond = 100'000;
 /// A start that has just passed is met with lag, not refused.
 constexpr Micros kStartSlack{50'000};
 
+Result<> checkRate(double rate)
+{
+    if (!(rate > 0) || rate > kMostPerSecond)
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("The rate is {}/s; ask for more than 0, {}/s at most", rate,
+                                kMostPerSecond));
+    return {};
+}
+
 } // namespace
 
 Traffic::Traffic(const TrafficOptions &options, TrafficTrace trace, const Clock &clock,
@@ -22,12 +31,20 @@ Traffic::Traffic(const TrafficOptions &options, TrafficTrace trace, const Clock 
 
 Traffic::~Traffic() = default;
 
+Result<> Traffic::setRate(double rate)
+{
+    DR_RETURN_IF_ERROR(checkRate(rate));
+    const std::lock_guard lock(m_mutex);
+    if (!m_load || m_load->isOver())
+        return fail(ErrorCode::NotFound,
+                    "No load runs whose rate could change; start a drill first");
+    m_load->setRate(rate);
+    return {};
+}
+
 Result<> Traffic::start(const LoadSpec &spec)
 {
-    if (!(spec.load.rate > 0) || spec.load.rate > kMostPerSecond)
-        return fail(ErrorCode::InvalidInput,
-                    fmt::format("The rate is {}/s; ask for more than 0, {}/s at most",
-                                spec.load.rate, kMostPerSecond));
+    DR_RETURN_IF_ERROR(checkRate(spec.load.rate));
     if (spec.load.deadline <= Micros{0} || spec.load.deadline > m_options.giveUp)
         return fail(ErrorCode::InvalidInput,
                     fmt::format("The deadline is {} ms; ask for more than 0, {} ms at most",

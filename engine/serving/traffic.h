@@ -18,6 +18,7 @@ struct TrafficTrace
     std::vector<float> expected; ///< per row, of the reference model; empty: no reading
     std::unique_ptr<const Earned> earned;
     int k = 10;
+    std::uint32_t items = 0; ///< in the catalogue, for coverage; 0: unknown
 };
 
 struct TrafficOptions
@@ -43,6 +44,8 @@ public:
 
     /// Busy while a load runs; InvalidInput when the start has passed or a number makes no sense.
     [[nodiscard]] Result<> start(const LoadSpec &spec);
+    /// Changes the rate of the load that runs, within 100 ms; NotFound when none does.
+    [[nodiscard]] Result<> setRate(double rate);
     /// No request is sent after this; windows go on until the last answer.
     void stop();
     /// Until the load that was stopped has sent its last window.

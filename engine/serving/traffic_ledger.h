@@ -7,7 +7,11 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <mutex>
+#include <set>
+#include <span>
+#include <string>
 
 namespace engine {
 
@@ -20,7 +24,27 @@ struct TrafficAnswer
     bool failed = false; ///< an error, or no answer in time
     double earned = 0, expected = 0, ndcg = 0;
     ServingPath path = ServingPath::Other;
+    std::string version = {}; ///< of the model that answered
+    /// Of the label in the list, from 1; 0: it is not there. Beyond the first page for sessions.
+    int rank = 0;
+    bool isSession = false;                   ///< three pages were asked for
+    std::span<const std::int64_t> shown = {}; ///< the first page; read during the call only
 };
+
+/// Sums over answers of what their lists were worth against the label; they merge by adding.
+struct LabelScores
+{
+    std::uint64_t answers = 0, hits = 0;   ///< hits: the label is on the first page (a click)
+    double ndcg = 0, reciprocal = 0;       ///< NDCG@10; 1/rank on the first page
+    std::uint64_t sessions = 0, found = 0; ///< found: within three pages
+};
+
+/// 95 % interval of a share (Wilson 1927).
+struct ShareInterval
+{
+    double low = 0, high = 0;
+};
+[[nodiscard]] ShareInterval shareInterval(std::uint64_t hits, std::uint64_t of);
 
 /// A request counts as due in the window that its schedule falls in, and as answered, late or
 /// failed in the window of its answer or give-up. A boundary instant belongs to the window that it
@@ -29,7 +53,9 @@ struct TrafficAnswer
 class TrafficLedger
 {
 public:
-    TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits);
+    /// `items`: size of the catalogue, for the coverage; 0: none is given.
+    TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits,
+                  std::uint32_t items = 0);
 
     void due(MonoTime scheduled);
     void sent(MonoTime scheduled, MonoTime when);
@@ -48,10 +74,15 @@ private:
         std::vector<std::uint64_t> slow;
         std::array<std::uint64_t, 5> paths{};
         double earned = 0, expected = 0, ndcg = 0;
+        std::map<std::pair<ServingPath, std::string>, LabelScores> served;
+        LabelScores all;
+        std::vector<std::uint32_t> shown; ///< items, each once
         Sketch latency, lag;
     };
     Bucket &bucket(MonoTime t);
-    [[nodiscard]] Window window(const Bucket &bucket, MonoTime end) const;
+    [[nodiscard]] Window window(const Bucket &bucket, MonoTime end);
+    void addShares(Window &out, const Bucket &from);
+    const std::string &boundedVersion(const std::string &version);
 
     const Micros m_deadline;
     const std::vector<double> m_limits;
@@ -60,6 +91,10 @@ private:
     MonoTime m_begin;           ///< of m_buckets.front()
     std::deque<Bucket> m_buckets;
     std::uint64_t m_open = 0;
+    std::set<std::string> m_versions;
+    std::deque<Bucket> m_lookedBack;      ///< the last ten seconds, for shares with their interval
+    std::vector<std::uint16_t> m_shownIn; ///< by item: in how many of those it was shown
+    std::uint32_t m_covered = 0;
 };
 
 } // namespace engine

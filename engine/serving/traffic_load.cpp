@@ -11,6 +11,8 @@ namespace {
 /// Answers of a window may still be on their way through a callback when it ends.
 constexpr Micros kHandOutAfter{3'000};
 constexpr Micros kTimerSlack{20'000};
+constexpr std::uint64_t kSessionEvery = 10;
+constexpr int kPages = 3;
 
 enum Inputs { kShopper, kH, kK };
 
@@ -39,7 +41,7 @@ std::span<const std::int64_t> itemsOf(const inference::ModelInferResponse &reply
 Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const TrafficTrace &trace,
                     const Clock &clock, const SendWindow &window)
     : m_spec(spec), m_options(options), m_trace(trace), m_clock(clock), m_window(window),
-      m_ledger(spec.start, spec.load.deadline, spec.latencyLimits),
+      m_ledger(spec.start, spec.load.deadline, spec.latencyLimits, trace.items),
       m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size())
 {
     const auto channel = resilientChannel(options.gateway);
@@ -73,6 +75,8 @@ void Traffic::Load::run(std::stop_token stop)
         const auto handOutAt = m_ledger.nextEnd() + kHandOutAfter;
         if (!m_clock.waitUntil(std::min(m_schedule.due(), handOutAt), stop))
             break;
+        if (const auto rate = m_rate.exchange(0); rate > 0)
+            m_schedule.setRate(rate, m_clock.now());
         // Due ones first: a window is handed out when all of its requests are counted.
         const auto now = m_clock.now();
         while (m_schedule.due() <= now) {
@@ -144,6 +148,10 @@ void Traffic::Load::send(MonoTime scheduled, std::size_t row)
     auto &inputs = *call.request.mutable_inputs();
     inputs[kShopper].mutable_contents()->set_int64_contents(0, at.shopper);
     inputs[kH].mutable_contents()->set_int_contents(0, static_cast<std::int32_t>(at.h));
+    // Some shoppers look at three pages: whether they find their item shows on those lists alone.
+    call.isSession = m_sent++ % kSessionEvery == 0;
+    inputs[kK].mutable_contents()->set_int_contents(0, call.isSession ? kPages * m_trace.k
+                                                                      : m_trace.k);
     const auto now = m_clock.now();
     const auto timeout = std::max(Micros{1}, scheduled + m_spec.load.deadline - now);
     (*call.request.mutable_parameters())["timeout"].set_int64_param(timeout.count());
@@ -170,8 +178,14 @@ void Traffic::Load::answered(Call &call, const grpc::Status &status)
     answer.failed =
         !status.ok() || items.empty() || answer.ended - answer.scheduled > m_options.giveUp;
     if (!answer.failed) {
-        answer.earned = m_trace.earned->quality(row, items);
-        answer.ndcg = Earned::ndcg10(row.label, items);
+        const auto page = items.first(std::min(items.size(), static_cast<std::size_t>(m_trace.k)));
+        answer.earned = m_trace.earned->quality(row, page);
+        answer.ndcg = Earned::ndcg10(row.label, page);
+        answer.shown = page;
+        answer.isSession = call.isSession;
+        if (const auto at = std::find(items.begin(), items.end(), row.label); at != items.end())
+            answer.rank = static_cast<int>(at - items.begin()) + 1;
+        answer.version = textOf(call.reply, "version");
         answer.path = pathOf(textOf(call.reply, "path"));
     }
     if (m_appends)

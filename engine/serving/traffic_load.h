@@ -20,6 +20,7 @@ public:
          const Clock &clock, const SendWindow &window);
     ~Load();
     void stop();
+    void setRate(double rate) { m_rate = rate; }
     void wait();
     [[nodiscard]] bool isOver() const { return m_over; }
 
@@ -30,6 +31,7 @@ private:
         inference::ModelInferRequest request;
         inference::ModelInferResponse reply;
         std::size_t row = 0;
+        bool isSession = false; ///< asked for three pages
         MonoTime scheduled{0};
     };
     void run(std::stop_token stop);
@@ -52,7 +54,9 @@ private:
     std::vector<std::unique_ptr<Call>> m_calls;
     std::vector<Call *> m_free;
     std::atomic<bool> m_over{false};
-    std::jthread m_thread; ///< last: it uses the others
+    std::atomic<double> m_rate{0}; ///< asked for; 0: unchanged
+    std::uint64_t m_sent = 0;      ///< m_thread's
+    std::jthread m_thread;         ///< last: it uses the others
 };
 
 } // namespace engine

@@ -3,6 +3,7 @@
 #include "engine/data/shop_files.h"
 #include "engine/serving/gateway_channel.h"
 #include "engine/serving/node_link.h"
+#include "engine/serving/node_metrics.h"
 #include "engine/serving/node_stop.h"
 #include "engine/serving/traffic.h"
 
@@ -18,6 +19,7 @@ Result<TrafficTrace> readShop(const NodeConfig &config)
     if (!info)
         return tl::unexpected(info.error());
     TrafficTrace trace;
+    trace.items = info->items;
     auto rows = readTrace(config.shop / "trace.bin");
     if (!rows)
         return tl::unexpected(rows.error());
@@ -76,10 +78,15 @@ int runTraffic(const NodeConfig &config)
         return failed(trace.error());
     const auto rows = trace->rows.size();
 
+    const auto metrics = NodeMetrics::start(config);
+    if (!metrics)
+        return failed(metrics.error());
+
     // The first load can be asked for before open() returns the link.
     std::mutex linkMutex;
     std::unique_ptr<NodeLink> link;
     Traffic traffic(options, std::move(*trace), systemClock(), [&](const Window &window) {
+        (*metrics)->take(window);
         const std::lock_guard lock(linkMutex);
         if (link)
             link->sendWindow(window);

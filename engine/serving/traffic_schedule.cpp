@@ -31,6 +31,18 @@ void TrafficSchedule::advance()
     }
 }
 
+void TrafficSchedule::setRate(double rate, MonoTime now)
+{
+    const auto gap = 1e6 / rate;
+    // The rest of a Poisson wait is a Poisson wait; of a constant one, its share is left.
+    const auto since = static_cast<double>((now - m_start).count());
+    if (m_elapsed > since && now >= m_start) {
+        m_elapsed = since + (m_elapsed - since) * gap / m_gap;
+        m_due = m_start + Micros{static_cast<std::int64_t>(m_elapsed)};
+    }
+    m_gap = gap;
+}
+
 void TrafficSchedule::shuffle()
 {
     for (auto left = m_order.size(); left > 1; --left)

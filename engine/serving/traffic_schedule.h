@@ -19,11 +19,13 @@ public:
     [[nodiscard]] MonoTime due() const { return m_due; }
     [[nodiscard]] std::size_t row() const { return m_order[m_at]; }
     void advance();
+    /// From `now` on; the wait for the next request shrinks or grows with it.
+    void setRate(double rate, MonoTime now);
 
 private:
     void shuffle();
     const Arrivals m_arrivals;
-    const double m_gap; ///< mean microseconds between requests
+    double m_gap; ///< mean microseconds between requests
     const MonoTime m_start;
     double m_elapsed = 0; ///< microseconds since m_start
     Random m_gaps, m_rows;

@@ -28,11 +28,12 @@ void Histories::start(std::uint32_t items, std::vector<std::vector<std::uint32_t
     m_seq = m_seedOffsets.back();
 }
 
-void Histories::add(std::uint32_t shopper, std::uint32_t h, std::uint32_t item, std::uint64_t seq)
+void Histories::add(const StoreEvent &event)
 {
     const std::unique_lock lock(m_mutex);
-    m_live[key(shopper, h)] = {item, seq};
-    m_seq = std::max(m_seq, seq);
+    const auto shopper = event.shopper;
+    m_live[key(shopper, event.h)] = {event.item, event.seq, event.at};
+    m_seq = std::max(m_seq, event.seq);
     auto &known = m_known[shopper];
     for (auto next = m_live.find(key(shopper, static_cast<std::uint32_t>(known.size())));
          next != m_live.end();
@@ -48,7 +49,28 @@ Result<EventStore::History> Histories::read(std::uint32_t shopper, std::uint32_t
     const auto &known = m_known[shopper];
     const auto count = std::min<std::size_t>(h, known.size());
     return EventStore::History{{known.begin(), known.begin() + static_cast<std::ptrdiff_t>(count)},
-                               m_seq};
+                               m_seq,
+                               timeOf(shopper, count)};
+}
+
+Result<EventStore::Features> Histories::features(std::uint32_t shopper, std::uint32_t recent) const
+{
+    const std::shared_lock lock(m_mutex);
+    if (shopper >= m_known.size())
+        return tl::unexpected(unknownShopper(shopper));
+    const auto &known = m_known[shopper];
+    const auto count = static_cast<std::ptrdiff_t>(std::min<std::size_t>(recent, known.size()));
+    return EventStore::Features{static_cast<std::uint32_t>(known.size()),
+                                {known.rbegin(), known.rbegin() + count},
+                                timeOf(shopper, known.size())};
+}
+
+std::int64_t Histories::timeOf(std::uint32_t shopper, std::size_t h) const
+{
+    if (h == 0)
+        return 0;
+    const auto at = m_live.find(key(shopper, static_cast<std::uint32_t>(h - 1)));
+    return at == m_live.end() ? 0 : at->second.at;
 }
 
 std::optional<std::uint64_t> Histories::find(std::uint32_t shopper, std::uint32_t h) const

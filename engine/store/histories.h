@@ -2,6 +2,7 @@
 // All histories in memory, so that a read costs a lock and a copy.
 
 #include "engine/data/event_store.h"
+#include "engine/store/shipped_log.h"
 
 #include <optional>
 #include <shared_mutex>
@@ -19,9 +20,11 @@ public:
     void start(std::uint32_t items, std::vector<std::vector<std::uint32_t>> seed);
     /// Events of one shopper may come in any order; a history shows those without a hole before
     /// them.
-    void add(std::uint32_t shopper, std::uint32_t h, std::uint32_t item, std::uint64_t seq);
+    void add(const StoreEvent &event);
 
     [[nodiscard]] Result<EventStore::History> read(std::uint32_t shopper, std::uint32_t h) const;
+    [[nodiscard]] Result<EventStore::Features> features(std::uint32_t shopper,
+                                                        std::uint32_t recent) const;
     /// The sequence number of an event that is there.
     [[nodiscard]] std::optional<std::uint64_t> find(std::uint32_t shopper, std::uint32_t h) const;
     /// InvalidInput or NotFound when the shop has no such shopper or item.
@@ -34,7 +37,10 @@ private:
     {
         std::uint32_t item = 0;
         std::uint64_t seq = 0;
+        std::int64_t at = 0;
     };
+    /// Of event `h - 1`; with m_mutex held.
+    [[nodiscard]] std::int64_t timeOf(std::uint32_t shopper, std::size_t h) const;
     [[nodiscard]] Error unknownShopper(std::uint32_t shopper) const;
 
     mutable std::shared_mutex m_mutex; // everything below

@@ -123,4 +123,50 @@ bool Database::hasMoved()
     return code == SQLITE_OK && moved != 0;
 }
 
+Result<> removeDatabase(const std::filesystem::path &file)
+{
+    for (const char *suffix : {"-wal", "-shm", "-journal", ""}) {
+        std::error_code error;
+        std::filesystem::remove(file.string() + suffix, error);
+        if (error)
+            return fail(ErrorCode::Io, "The old file cannot be removed: " + error.message(),
+                        file.string() + suffix);
+    }
+    return {};
+}
+
+void Copy::finish(sqlite3_backup *backup)
+{
+    sqlite3_backup_finish(backup);
+}
+
+Result<Copy> Copy::begin(Database &source, const std::filesystem::path &to)
+{
+    DR_RETURN_IF_ERROR(removeDatabase(to)); // what an earlier process left half done
+    auto target = Database::open(to);
+    if (!target)
+        return tl::unexpected(target.error());
+    // Whoever takes the finished file over syncs it; a small cache, for it is written once.
+    DR_RETURN_IF_ERROR(target->execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;"
+                                       "PRAGMA cache_size = -1024"));
+    auto *backup = sqlite3_backup_init(target->get(), "main", source.get(), "main");
+    if (!backup)
+        return failed(target->get());
+    return Copy(std::move(*target), backup);
+}
+
+Result<bool> Copy::step(int pages)
+{
+    const int code = sqlite3_backup_step(m_backup.get(), pages);
+    if (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return false;
+    m_backup.reset();
+    if (code == SQLITE_DONE) {
+        m_target.reset();
+        return true;
+    }
+    return fail(ErrorCode::Io,
+                fmt::format("SQLite: the backup cannot be written: {}", sqlite3_errstr(code)));
+}
+
 } // namespace engine::sqlite

@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 struct sqlite3;
+struct sqlite3_backup;
 struct sqlite3_stmt;
 
 namespace engine::sqlite {
@@ -50,6 +52,29 @@ private:
     static void close(sqlite3 *database);
     explicit Database(sqlite3 *database) : m_database(database, &close) {}
     std::unique_ptr<sqlite3, void (*)(sqlite3 *)> m_database;
+};
+
+/// Deletes the file and what SQLite keeps beside it. A write-ahead log that a killed process left
+/// would be taken for one of the file that comes next under its name, and damage it.
+[[nodiscard]] Result<> removeDatabase(const std::filesystem::path &file);
+
+/// An online copy of an open database into a new file, a few pages at a time. What its connection
+/// commits meanwhile is in the copy. One thread, that of the source's connection.
+class Copy
+{
+public:
+    [[nodiscard]] static Result<Copy> begin(Database &source, const std::filesystem::path &to);
+    /// True when it is complete; then the file is closed, but not synced.
+    [[nodiscard]] Result<bool> step(int pages);
+
+private:
+    static void finish(sqlite3_backup *backup);
+    Copy(Database target, sqlite3_backup *backup)
+        : m_target(std::move(target)), m_backup(backup, &finish)
+    {
+    }
+    std::optional<Database> m_target;
+    std::unique_ptr<sqlite3_backup, void (*)(sqlite3_backup *)> m_backup;
 };
 
 } // namespace engine::sqlite

@@ -14,7 +14,8 @@ constexpr const char *kTables =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE seed(shopper INTEGER PRIMARY KEY, items BLOB NOT NULL);"
     "CREATE TABLE events(seq INTEGER PRIMARY KEY, shopper INTEGER NOT NULL, h INTEGER NOT NULL,"
-    " item INTEGER NOT NULL, UNIQUE(shopper, h));";
+    " item INTEGER NOT NULL, at INTEGER NOT NULL DEFAULT 0, UNIQUE(shopper, h));";
+constexpr std::uint64_t kVersion = 2; // 1 (written as 0): no times of events, no timeline
 
 Result<std::uint64_t> number(sqlite::Database &database, std::string_view sql)
 {
@@ -27,7 +28,31 @@ Result<std::uint64_t> number(sqlite::Database &database, std::string_view sql)
     return *row ? statement->number(0) : 0;
 }
 
-Result<> fillFrom(sqlite::Database &database, const StoreSeed &seed)
+Result<> setMeta(sqlite::Database &database, std::string_view key, std::uint64_t value)
+{
+    auto statement = database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)");
+    if (!statement)
+        return tl::unexpected(statement.error());
+    statement->bind(1, key).bind(2, value);
+    return statement->run();
+}
+
+Result<> setVersion(sqlite::Database &database)
+{
+    return database.execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
+}
+
+/// A file of an earlier Drillroom: its events get the time 0.
+Result<> upgrade(sqlite::Database &database)
+{
+    DR_RETURN_IF_ERROR(database.execute(
+        "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"));
+    DR_RETURN_IF_ERROR(setMeta(database, "timeline", 1));
+    DR_RETURN_IF_ERROR(setVersion(database));
+    return database.execute("COMMIT");
+}
+
+Result<> fillFrom(sqlite::Database &database, const StoreSeed &seed, std::uint32_t timeline)
 {
     DR_RETURN_IF_ERROR(database.execute("BEGIN IMMEDIATE"));
     DR_RETURN_IF_ERROR(database.execute(kTables));
@@ -42,11 +67,9 @@ Result<> fillFrom(sqlite::Database &database, const StoreSeed &seed)
         insert->bind(1, std::uint64_t{shopper}).bind(2, std::span(first, bytes));
         DR_RETURN_IF_ERROR(insert->run());
     }
-    auto meta = database.prepare("INSERT INTO meta VALUES('items', ?1)");
-    if (!meta)
-        return tl::unexpected(meta.error());
-    meta->bind(1, std::uint64_t{seed.items});
-    DR_RETURN_IF_ERROR(meta->run());
+    DR_RETURN_IF_ERROR(setMeta(database, "items", seed.items));
+    DR_RETURN_IF_ERROR(setMeta(database, "timeline", timeline));
+    DR_RETURN_IF_ERROR(setVersion(database));
     // Inside the transaction: only a whole file carries our name.
     DR_RETURN_IF_ERROR(
         database.execute(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str()));
@@ -90,7 +113,8 @@ Result<std::vector<std::vector<std::uint32_t>>> readSeed(sqlite::Database &datab
 } // namespace
 
 Result<sqlite::Database> openStoreFile(const std::filesystem::path &file,
-                                       const SqliteEventStore::SeedSource &seed)
+                                       const SqliteEventStore::SeedSource &seed,
+                                       std::uint32_t timeline)
 {
     auto database = sqlite::Database::open(file);
     if (!database)
@@ -103,17 +127,80 @@ Result<sqlite::Database> openStoreFile(const std::filesystem::path &file,
     auto tables = number(*database, "SELECT count(*) FROM sqlite_schema");
     if (!id || !tables)
         return tl::unexpected((id ? tables : id).error());
-    if (*id == kApplicationId)
+    if (*id == kApplicationId) {
+        const auto version = number(*database, "PRAGMA user_version");
+        DR_RETURN_IF_ERROR(version);
+        if (*version > kVersion)
+            return fail(ErrorCode::InvalidInput,
+                        "The store's database was written by a newer Drillroom; use that one",
+                        file.string());
+        if (*version < kVersion)
+            DR_RETURN_IF_ERROR(upgrade(*database));
         return database;
+    }
     if (*tables != 0)
         return fail(ErrorCode::InvalidInput,
                     "This is not a store's database; move it away and start the shop anew",
                     file.string());
+    if (!seed)
+        return fail(ErrorCode::NotFound, "There is no store's database", file.string());
     auto start = seed();
     if (!start)
         return tl::unexpected(start.error());
-    DR_RETURN_IF_ERROR(fillFrom(*database, *start));
+    DR_RETURN_IF_ERROR(fillFrom(*database, *start, timeline));
     return database;
+}
+
+Result<std::uint32_t> timelineOf(sqlite::Database &database)
+{
+    const auto timeline = number(database, "SELECT value FROM meta WHERE key = 'timeline'");
+    DR_RETURN_IF_ERROR(timeline);
+    return static_cast<std::uint32_t>(*timeline);
+}
+
+Result<> setTimeline(sqlite::Database &database, std::uint32_t timeline)
+{
+    return setMeta(database, "timeline", timeline);
+}
+
+Result<std::uint64_t> newestSeq(sqlite::Database &database)
+{
+    const auto newest = number(database, "SELECT max(seq) FROM events");
+    DR_RETURN_IF_ERROR(newest);
+    if (*newest != 0)
+        return newest;
+    return number(database, "SELECT sum(length(items)) / 4 FROM seed");
+}
+
+Result<> insertEvent(sqlite::Statement &insert, const StoreEvent &event)
+{
+    insert.bind(1, event.seq)
+        .bind(2, std::uint64_t{event.shopper})
+        .bind(3, std::uint64_t{event.h})
+        .bind(4, std::uint64_t{event.item})
+        .bind(5, static_cast<std::uint64_t>(event.at));
+    return insert.run();
+}
+
+Result<> eachEvent(sqlite::Database &database, std::uint64_t seq,
+                   const std::function<Result<>(const StoreEvent &)> &take)
+{
+    auto rows = database.prepare(
+        "SELECT seq, at, shopper, h, item FROM events WHERE seq > ?1 ORDER BY seq");
+    if (!rows)
+        return tl::unexpected(rows.error());
+    rows->bind(1, seq);
+    while (true) {
+        auto row = rows->step();
+        if (!row)
+            return tl::unexpected(row.error());
+        if (!*row)
+            return {};
+        DR_RETURN_IF_ERROR(take({rows->number(0), static_cast<std::int64_t>(rows->number(1)),
+                                 static_cast<std::uint32_t>(rows->number(2)),
+                                 static_cast<std::uint32_t>(rows->number(3)),
+                                 static_cast<std::uint32_t>(rows->number(4))}));
+    }
 }
 
 Result<> loadHistories(sqlite::Database &database, Histories &histories)
@@ -135,22 +222,12 @@ Result<> loadHistories(sqlite::Database &database, Histories &histories)
         return tl::unexpected(seed.error());
     histories.start(static_cast<std::uint32_t>(*items), std::move(*seed));
 
-    auto rows = database.prepare("SELECT seq, shopper, h, item FROM events ORDER BY seq");
-    if (!rows)
-        return tl::unexpected(rows.error());
-    while (true) {
-        auto row = rows->step();
-        if (!row)
-            return tl::unexpected(row.error());
-        if (!*row)
-            return {};
-        const auto shopper = static_cast<std::uint32_t>(rows->number(1));
-        const auto h = static_cast<std::uint32_t>(rows->number(2));
-        const auto item = static_cast<std::uint32_t>(rows->number(3));
-        if (!histories.check(shopper, h, item))
-            return damaged(fmt::format("event {}", rows->number(0)));
-        histories.add(shopper, h, item, rows->number(0));
-    }
+    return eachEvent(database, 0, [&](const StoreEvent &event) -> Result<> {
+        if (!histories.check(event.shopper, event.h, event.item))
+            return damaged(fmt::format("event {}", event.seq));
+        histories.add(event);
+        return {};
+    });
 }
 
 } // namespace engine

@@ -7,6 +7,7 @@
 #include <QtTest>
 #include <cmath>
 #include <condition_variable>
+#include <set>
 
 using namespace engine;
 using test::FakeReplica;
@@ -46,6 +47,7 @@ public:
     std::atomic<int> calls{0};
     /// Calls that come between the two are answered at the second.
     std::atomic<std::int64_t> gateFromMicros{0}, gateMicros{0};
+    std::atomic<int> leastAsked{INT32_MAX}, mostAsked{0}, sessions{0}; ///< items
     std::atomic<std::int64_t> leastTimeout{INT64_MAX}, mostTimeout{0};
 
     grpc::ServerUnaryReactor *ModelInfer(grpc::CallbackServerContext *context,
@@ -53,6 +55,10 @@ public:
                                          inference::ModelInferResponse *reply) override
     {
         ++calls;
+        const auto asked = request->inputs(2).contents().int_contents(0);
+        leastAsked = std::min(leastAsked.load(), asked);
+        mostAsked = std::max(mostAsked.load(), asked);
+        sessions += asked > 10;
         const auto timeout = request->parameters().at("timeout").int64_param();
         leastTimeout = std::min(leastTimeout.load(), timeout);
         mostTimeout = std::max(mostTimeout.load(), timeout);
@@ -210,6 +216,11 @@ private Q_SLOTS:
     void errorsFailAtOnce();
     void theGatewayIsToldTheDeadline();
     void labelsAreAppendedUntilTheStoreTakesThem();
+    void theRateChangesWhileTheLoadRuns();
+    void labelsAreScoredByPathAndModelVersion();
+    void sharesCarryTheirInterval();
+    void versionsAreBounded();
+    void sessionsAskForThreePages();
     void aSecondLoadIsRefusedWhileOneRuns();
     void wrongLoadsAreRefused();
 };
@@ -441,6 +452,123 @@ void TestTraffic::labelsAreAppendedUntilTheStoreTakesThem()
     QCOMPARE(bed.sum("traffic.appended"), bed.sum(series::kRequests));
     QCOMPARE(bed.sum("traffic.append.missed"), 0.0);
     QVERIFY(bed.store.appends() > static_cast<int>(bed.sum(series::kRequests)));
+}
+
+void TestTraffic::theRateChangesWhileTheLoadRuns()
+{
+    Bed bed;
+    auto spec = Bed::spec(50);
+    QCOMPARE(bed.traffic->setRate(400).error().code, ErrorCode::NotFound);
+    bed.start(spec);
+    bed.waitFor(spec, Micros{500'000});
+    for (const double wrong : {0.0, -1.0, std::nan(""), 1e9})
+        QCOMPARE(bed.traffic->setRate(wrong).error().code, ErrorCode::InvalidInput);
+    QVERIFY(bed.traffic->setRate(400));
+    // Windows are counted by the schedule: full ones have exactly 5 requests, then 40.
+    const auto most = [&] {
+        const std::scoped_lock lock(bed.mutex);
+        double out = 0;
+        for (const auto &window : bed.windows)
+            out = std::max(out, window.samples[0].value);
+        return out;
+    };
+    QCOMPARE(bed.windows[0].samples[0].series, std::string(series::kRequests));
+    QTRY_VERIFY_WITH_TIMEOUT(most() >= 40, 60'000);
+    QVERIFY(most() <= 41);
+    bed.traffic->stop();
+    bed.traffic->wait();
+    QCOMPARE(bed.sum(series::kAnswered), bed.sum(series::kRequests));
+}
+
+void TestTraffic::labelsAreScoredByPathAndModelVersion()
+{
+    TrafficLedger ledger(MonoTime{0}, Micros{250'000}, {}, 100);
+    const std::vector<std::int64_t> shown{1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    const auto answer = [&](ServingPath path, const char *version, int rank) {
+        ledger.due(MonoTime{0});
+        TrafficAnswer one{MonoTime{0}, MonoTime{1000},          false, 0.5,
+                          0.5,         1 / std::log2(1 + rank), path};
+        one.version = version;
+        one.rank = rank;
+        one.shown = shown;
+        ledger.answered(one);
+    };
+    answer(ServingPath::Primary, "7", 1);
+    answer(ServingPath::Primary, "7", 4);
+    answer(ServingPath::Primary, "8", 12); // beyond the first page: no hit
+    answer(ServingPath::Popularity, "", 2);
+    const auto window = ledger.take(MonoTime{100'000}).at(0);
+    const auto value = [&](std::string_view name) {
+        for (const auto &sample : window.samples)
+            if (sample.series == name)
+                return sample.value;
+        return std::nan("");
+    };
+    QCOMPARE(value("gateway.served.primary.7.answers"), 2.0);
+    QCOMPARE(value("gateway.served.primary.7.hits"), 2.0);
+    QCOMPARE(value("gateway.served.primary.7.reciprocal"), 1.25);
+    QCOMPARE(value("gateway.served.primary.7.ndcg"), 1 + 1 / std::log2(5));
+    QCOMPARE(value("gateway.served.primary.8.hits"), 0.0);
+    QCOMPARE(value("gateway.served.popularity.none.hits"), 1.0);
+    QCOMPARE(value("gateway.hr@10"), 0.75);
+    QCOMPARE(value("gateway.mrr"), 1.75 / 4);
+    QCOMPARE(value("gateway.coverage"), 0.1);
+    // Sums over answers: they merge over windows by adding.
+    QCOMPARE(seriesInfo("gateway.served.primary.7.ndcg").fold, Fold::Sum);
+}
+
+void TestTraffic::sharesCarryTheirInterval()
+{
+    const auto interval = shareInterval(8, 10); // Wilson's own form: 0.490 to 0.943
+    QVERIFY(std::abs(interval.low - 0.4902) < 0.0005);
+    QVERIFY(std::abs(interval.high - 0.9433) < 0.0005);
+    QCOMPARE(shareInterval(0, 0).high, 1.0);
+    TrafficLedger ledger(MonoTime{0}, Micros{250'000}, {});
+    for (int i = 0; i < 10; ++i) {
+        ledger.due(MonoTime{0});
+        TrafficAnswer one{MonoTime{0}, MonoTime{1000}, i >= 8};
+        one.rank = i < 4 ? 1 : 0;
+        ledger.answered(one);
+    }
+    const auto window = ledger.take(MonoTime{100'000}).at(0);
+    for (const auto &sample : window.samples) {
+        if (sample.series == "gateway.click-through") // of all ten: two saw nothing
+            QCOMPARE(sample.value, 0.4);
+        if (sample.series == "gateway.click-through.low")
+            QCOMPARE(sample.value, shareInterval(4, 10).low);
+    }
+}
+
+void TestTraffic::versionsAreBounded()
+{
+    TrafficLedger ledger(MonoTime{0}, Micros{250'000}, {});
+    for (int i = 0; i < 50; ++i) {
+        ledger.due(MonoTime{0});
+        TrafficAnswer one{MonoTime{0}, MonoTime{1000}};
+        one.version = i == 0 ? "a b\n{}" : std::to_string(i);
+        ledger.answered(one);
+    }
+    std::set<std::string> versions;
+    const auto window = ledger.take(MonoTime{100'000}).at(0);
+    for (const auto &sample : window.samples)
+        if (sample.series.starts_with("gateway.served.") && sample.series.ends_with(".answers"))
+            versions.insert(sample.series);
+    QCOMPARE(versions.size(), 9u); // eight and "other"
+}
+
+void TestTraffic::sessionsAskForThreePages()
+{
+    Bed bed;
+    bed.run(Bed::spec(200), Micros{500'000});
+    QCOMPARE(bed.door.mostAsked.load(), 30);
+    QCOMPARE(bed.door.leastAsked.load(), 10);
+    // Every tenth shopper; the door answers ten items whatever is asked for.
+    QVERIFY(bed.door.sessions * 8 <= bed.door.calls && bed.door.sessions * 12 >= bed.door.calls);
+    bool isThere = false;
+    for (const auto &window : bed.windows)
+        for (const auto &sample : window.samples)
+            isThere = isThere || sample.series == "gateway.satisfaction";
+    QVERIFY(isThere);
 }
 
 void TestTraffic::aSecondLoadIsRefusedWhileOneRuns()
