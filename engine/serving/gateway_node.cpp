@@ -89,8 +89,15 @@ int runGateway(const NodeConfig &config)
     spdlog::info("gateway serves port={} replicas={}", (*gateway)->port(),
                  options->replicas.size());
     {
-        const WindowClock windows(
-            systemClock(), [&](MonoTime end) { (*link)->sendWindow((*gateway)->collect(end)); });
+        std::string problem; // as last told
+        const WindowClock windows(systemClock(), [&](MonoTime end) {
+            (*link)->sendWindow((*gateway)->collect(end));
+            auto now = (*gateway)->problem();
+            if (now == problem)
+                return;
+            problem = std::move(now);
+            (*link)->sendState(true, problem, {(*gateway)->port(), "", "", ""});
+        });
         (void)stop.wait();
     }
     // The server ends first, so that its last events still go out.
