@@ -2,6 +2,7 @@
 #include "app/ctl/commands.h"
 #include "app/ctl/output.h"
 #include "engine/agent/local_cluster.h"
+#include "engine/serving/gateway_view.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -141,10 +142,61 @@ json toJson(const engine::ShopStatus &status)
             {"processes", processes}};
 }
 
+/// What the running gateway says of itself; null when there is none, or it does not answer.
+nlohmann::ordered_json gatewayOf(const engine::ShopStatus &status)
+{
+    for (const auto &process : status.processes) {
+        if (process.role != "gateway" || process.address.empty())
+            continue;
+        if (auto view = engine::askGatewayView(process.address, engine::Micros{1'000'000}))
+            return std::move(*view);
+    }
+    return nullptr;
+}
+
+/// One line per section of the settings, what is switched off, and every count that is not 0.
+std::string describeGateway(const nlohmann::ordered_json &view)
+{
+    std::string text;
+    if (const auto problem = view.value("problem", ""); !problem.empty())
+        text += "\nThe gateway keeps its settings: " + problem + "\n";
+    text += fmt::format("\nGateway, by {}\n", view.value("file", ""));
+    const auto plain = [](const nlohmann::ordered_json &value) {
+        return value.is_string() ? value.get<std::string>() : value.dump();
+    };
+    const auto pairs = [&](const nlohmann::ordered_json &object) {
+        std::string line;
+        for (const auto &[name, value] : object.items())
+            line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name, plain(value));
+        return line;
+    };
+    for (const auto &[section, values] : view["settings"].items())
+        text += fmt::format("  {:<10} {}\n", section, pairs(values));
+    std::string off;
+    for (const auto &[name, on] : view["on"].items())
+        if (!on.get<bool>())
+            off += " " + name;
+    text += "  off now   " + (off.empty() ? std::string(" nothing") : off) + "\n";
+    for (const auto &replica : view["replicas"])
+        text +=
+            fmt::format("  {:<10} {}, breaker {}{}\n", plain(replica["target"]),
+                        replica["in_rotation"].get<bool>() ? "in rotation" : "out of rotation",
+                        plain(replica["breaker"]), replica["canary"].get<bool>() ? ", canary" : "");
+    text += fmt::format("  canary     {}\n", plain(view["canary"]["state"]));
+    for (const auto &[name, count] : view["counts"].items())
+        if (count.get<std::uint64_t>() > 0)
+            text += fmt::format("  {:<34} {:>10}\n", name, count.get<std::uint64_t>());
+    return text;
+}
+
 void printStatus(const engine::ShopStatus &status, bool asJson)
 {
+    const auto gateway = gatewayOf(status);
     if (asJson) {
-        printJson(toJson(status));
+        auto all = toJson(status);
+        if (!gateway.is_null())
+            all["gateway"] = json::parse(gateway.dump());
+        printJson(all);
         return;
     }
     if (status.processes.empty()) {
@@ -160,6 +212,8 @@ void printStatus(const engine::ShopStatus &status, bool asJson)
                    process.model.empty() ? "" : process.model + " " + process.version,
                    process.address, process.log});
     print(table.text());
+    if (!gateway.is_null())
+        print(describeGateway(gateway));
 }
 
 void up(Context &context, const std::string &name, int replicas, bool standby, bool asJson)

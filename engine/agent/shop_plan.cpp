@@ -3,6 +3,7 @@
 #include "engine/base/files.h"
 #include "engine/data/shop_files.h"
 #include "engine/model/registry.h"
+#include "engine/serving/gateway_settings.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -179,9 +180,19 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     const auto standbyList = addModels(standbys, "standby", standbyVersion(*registry));
     DR_RETURN_IF_ERROR(standbyList);
     DR_RETURN_IF_ERROR(add("store", "store", json::object()));
-    DR_RETURN_IF_ERROR(add(
-        "gateway", "gateway",
-        {{"replicas", *primaryList}, {"standby", *standbyList}, {"store", address(**storeEdge)}}));
+    // The operator's copy; what is in it already stays.
+    const auto settings = folder / "gateway.yaml";
+    if (!std::filesystem::exists(settings, error))
+        DR_RETURN_IF_ERROR(writeTextAtomically(settings, defaultGatewaySettings()));
+    const auto endpoints = paths.home / "nodes" / "endpoints.json";
+    const json where{{"replicas", *primaryList}, {"standby", *standbyList}};
+    DR_RETURN_IF_ERROR(writeTextAtomically(endpoints, where.dump(1), 0600));
+    DR_RETURN_IF_ERROR(add("gateway", "gateway",
+                           {{"replicas", *primaryList},
+                            {"standby", *standbyList},
+                            {"store", address(**storeEdge)},
+                            {"settings", settings.string()},
+                            {"endpoints", endpoints.string()}}));
     DR_RETURN_IF_ERROR(add("traffic", "traffic",
                            {{"gateway", address(**door)},
                             {"store", address(**writeEdge)},

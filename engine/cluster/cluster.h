@@ -52,13 +52,18 @@ struct FaultSpec
     bool overrideLastHealthy = false;
 };
 
-/// Emergency responses that can be switched off to prove their worth (`drill run --without`).
+/// Emergency responses that can be switched off to prove their worth (`drill run --without`). All
+/// but restart are the gateway's; what each does: engine/serving/gateway.md.
 struct Switches
 {
     bool restart = true, ejection = true, breaker = true, fallback = true, retry = true,
-         hedging = true;
+         hedging = true, standby = true, deadline = true, health = true, queue = true,
+         priority = true, throttle = true, cache = true, canary = true, discovery = true;
     /// Sets one by its name in a drill's key-response; false when there is no such response.
     bool set(std::string_view name, bool on);
+    [[nodiscard]] std::vector<std::pair<std::string_view, bool>> all() const;
+    /// On where both are.
+    [[nodiscard]] Switches operator&(const Switches &other) const;
     template <class A>
     void fields(A &a)
     {
@@ -68,6 +73,15 @@ struct Switches
         a(fallback);
         a(retry);
         a(hedging);
+        a(standby);
+        a(deadline);
+        a(health);
+        a(queue);
+        a(priority);
+        a(throttle);
+        a(cache);
+        a(canary);
+        a(discovery);
     }
 };
 

@@ -1,5 +1,6 @@
 // What holds between the parts of a drill: targets, times, radius. And lint, which only advises.
 
+#include "engine/cluster/cluster.h"
 #include "engine/drill/drill_schema.h"
 #include "engine/drill/drill_values.h"
 #include "engine/drill/known_faults.h"
@@ -105,8 +106,12 @@ std::vector<std::string> edgesOf(const ShopNeed &shop)
 
 const std::vector<std::string> &switchableResponses()
 {
-    static const std::vector<std::string> names{"restart",  "ejection", "breaker",
-                                                "fallback", "retry",    "hedging"};
+    static const auto names = [] {
+        std::vector<std::string> all;
+        for (const auto &[name, on] : Switches{}.all())
+            all.emplace_back(name);
+        return all;
+    }();
     return names;
 }
 

@@ -162,7 +162,15 @@ void Batcher::score(std::vector<ScoreJob> &batch)
         for (auto &history : job.histories)
             histories.push_back(std::move(history));
     }
-    auto lists = scorer->score(histories, k);
+    const auto scored = [&]() -> Result<std::vector<TopItems>> {
+        try {
+            return scorer->score(histories, k);
+        } catch (const std::bad_alloc &) {
+            return fail(ErrorCode::Busy, "The replica is out of memory; try another one, or send "
+                                         "fewer rows or a smaller k");
+        }
+    };
+    auto lists = scored();
     if (!lists)
         return refuse(lists.error());
     if (lists->size() != histories.size() || !std::all_of(lists->begin(), lists->end(), isSound))
@@ -171,6 +179,11 @@ void Batcher::score(std::vector<ScoreJob> &batch)
                        {}});
     auto next = lists->begin();
     for (auto &job : batch) {
+        if (isCancelled(job)) {
+            next += static_cast<std::ptrdiff_t>(job.histories.size());
+            job.done(fail(ErrorCode::Timeout, "The caller gave up while it was scored"));
+            continue;
+        }
         Scored out;
         out.by = scorer;
         for (std::size_t i = 0; i < job.histories.size(); ++i, ++next) {

@@ -38,12 +38,12 @@ void RecentLatency::add(MonoTime now, Micros latency)
     ++m_count;
 }
 
-std::optional<Micros> RecentLatency::p99() const
+std::optional<Micros> RecentLatency::quantile(double q) const
 {
     const auto all = m_count + m_countBefore;
     if (all < kLeastAnswers)
         return std::nullopt;
-    const auto above = all / 100;
+    const auto above = static_cast<std::uint32_t>(static_cast<double>(all) * (1 - q));
     std::uint32_t seen = 0;
     for (auto i = kBuckets; i-- > 0;) {
         seen += m_now[i] + m_before[i];
@@ -79,17 +79,17 @@ void Rotation::setEnabled(bool enabled, MonoTime now)
 
 bool Rotation::usable(const Replica &replica) const
 {
-    if (!m_enabled)
-        return replica.known;
-    return replica.serving && !replica.ejected;
+    if (replica.retired || !replica.known || (m_probed && m_enabled && !replica.serving))
+        return false;
+    return !m_enabled || !replica.ejected;
 }
 
-std::optional<Rotation::Ticket> Rotation::start(MonoTime now, std::uint64_t tried)
+std::optional<Rotation::Ticket> Rotation::start(MonoTime now, std::uint64_t excluded, bool turns)
 {
     const auto pick = [&](auto &&allowed) -> std::optional<std::size_t> {
         for (std::size_t i = 0; i < m_replicas.size(); ++i) {
             const auto at = (m_next + i) % m_replicas.size();
-            if ((tried >> at & 1) == 0 && allowed(at))
+            if ((excluded >> at & 1) == 0 && allowed(at))
                 return at;
         }
         return std::nullopt;
@@ -105,13 +105,18 @@ std::optional<Rotation::Ticket> Rotation::start(MonoTime now, std::uint64_t trie
         });
     if (!found)
         return std::nullopt;
-    // A second try must not turn the round: else the one behind a failing replica gets it twice.
-    if (tried == 0)
+    // Else the one behind a failing replica would get its second tries and its own.
+    if (turns)
         m_next = *found + 1;
-    auto &replica = m_replicas[*found];
+    return startOn(*found, now);
+}
+
+Rotation::Ticket Rotation::startOn(std::size_t index, MonoTime now)
+{
+    auto &replica = m_replicas[index];
     const auto number = replica.firstNumber + replica.outstanding.size();
     replica.outstanding.push_back({now, false});
-    return Ticket{*found, number, now};
+    return {index, number, now};
 }
 
 void Rotation::end(const Ticket &ticket, TryEnd how, MonoTime now, MonoTime due)
@@ -136,6 +141,10 @@ void Rotation::end(const Ticket &ticket, TryEnd how, MonoTime now, MonoTime due)
         if (now - due <= m_rules.ownStall)
             failed(replica, ticket.started, now, Failure::TimeOut);
         break;
+    case TryEnd::Overtaken: // it stays as silent as it was, for the suspicion
+        if (!replica.overtaken && replica.lastAnswer < ticket.started)
+            replica.overtaken = ticket.started;
+        break;
     case TryEnd::Void:
         break;
     }
@@ -146,6 +155,7 @@ void Rotation::heard(Replica &replica, MonoTime now)
     replica.lastAnswer = now;
     replica.misses = 0;
     replica.suspect = false;
+    replica.overtaken.reset();
 }
 
 void Rotation::probeAnswered(std::size_t index, bool serving, MonoTime now)
@@ -206,13 +216,16 @@ bool Rotation::suspected(std::size_t index, MonoTime now)
     auto &replica = m_replicas[index];
     if (!m_enabled)
         return false;
-    if (replica.suspect || replica.outstanding.empty())
+    if (replica.suspect || (replica.outstanding.empty() && !replica.overtaken))
         return replica.suspect;
     auto limit = m_rules.suspectAfter;
-    if (const auto p99 = m_latency.p99())
+    if (const auto p99 = m_latency.quantile(0.99))
         limit = std::max(limit, Micros{static_cast<std::int64_t>(
                                     m_rules.suspectFactor * static_cast<double>(p99->count()))});
-    const auto quietSince = std::max(replica.outstanding.front().started, replica.lastAnswer);
+    auto asked = replica.overtaken.value_or(now);
+    if (!replica.outstanding.empty())
+        asked = std::min(asked, replica.outstanding.front().started);
+    const auto quietSince = std::max(asked, replica.lastAnswer);
     replica.suspect = now - quietSince > limit && othersAnswer(replica, quietSince, now);
     return replica.suspect;
 }
@@ -234,6 +247,39 @@ void Rotation::readmit(Replica &replica, MonoTime now, std::string why)
 bool Rotation::inRotation(std::size_t replica) const
 {
     return usable(m_replicas[replica]);
+}
+
+std::size_t Rotation::usableCount() const
+{
+    return static_cast<std::size_t>(
+        std::ranges::count_if(m_replicas, [&](const Replica &replica) { return usable(replica); }));
+}
+
+std::optional<std::size_t> Rotation::add(const std::string &target)
+{
+    auto at = std::ranges::find(m_replicas, target, &Replica::target);
+    if (at == m_replicas.end() && m_replicas.size() < kMostReplicas)
+        at = m_replicas.insert(at, Replica{});
+    if (at == m_replicas.end())
+        return std::nullopt;
+    at->target = target;
+    at->retired = false;
+    return static_cast<std::size_t>(at - m_replicas.begin());
+}
+
+void Rotation::retire(std::size_t replica)
+{
+    m_replicas[replica].retired = true;
+    forget(replica);
+}
+
+void Rotation::forget(std::size_t index)
+{
+    auto &replica = m_replicas[index];
+    replica.known = replica.serving = replica.suspect = false;
+    replica.failures = replica.misses = 0;
+    replica.overtaken.reset();
+    replica.ejected = false;
 }
 
 bool Rotation::anyReady() const

@@ -1,13 +1,17 @@
 #include "engine/serving/gateway.h"
 
+#include "engine/proto/gateway.grpc.pb.h"
 #include "engine/serving/gateway_exchange.h"
+#include "engine/serving/gateway_health.h"
 #include "engine/serving/health_prober.h"
+#include "engine/serving/settings_keeper.h"
 
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <nlohmann/json.hpp>
 
 namespace engine {
 namespace {
@@ -88,29 +92,26 @@ private:
     GatewayCore &m_core;
 };
 
-/// "" is the process, which always has an answer; "recommend" serves while a replica does.
-class HealthService final : public grpc::health::v1::Health::CallbackService
+/// What the operator asks for.
+class ViewService final : public drillroom::v1::Gateway::CallbackService
 {
 public:
-    explicit HealthService(GatewayCore &core) : m_core(core) {}
-    grpc::ServerUnaryReactor *Check(grpc::CallbackServerContext *context,
-                                    const grpc::health::v1::HealthCheckRequest *request,
-                                    grpc::health::v1::HealthCheckResponse *reply) override
+    ViewService(GatewayCore &core, const SettingsKeeper &keeper) : m_core(core), m_keeper(keeper) {}
+    grpc::ServerUnaryReactor *View(grpc::CallbackServerContext *context,
+                                   const drillroom::v1::GatewayViewRequest *,
+                                   drillroom::v1::GatewayViewReply *reply) override
     {
-        using Reply = grpc::health::v1::HealthCheckResponse;
+        reply->set_json(m_core.view().dump());
+        reply->set_file(m_core.options.settingsFile.string());
+        reply->set_problem(m_keeper.problem());
         auto *reactor = context->DefaultReactor();
-        const bool model = request->service() == kRecommend;
-        if (!model && !request->service().empty()) {
-            reactor->Finish({grpc::StatusCode::NOT_FOUND, "Only \"\" and \"recommend\" are known"});
-            return reactor;
-        }
-        reply->set_status(model && !m_core.anyReady() ? Reply::NOT_SERVING : Reply::SERVING);
         reactor->Finish(grpc::Status::OK);
         return reactor;
     }
 
 private:
     GatewayCore &m_core;
+    const SettingsKeeper &m_keeper;
 };
 
 } // namespace
@@ -122,11 +123,15 @@ public:
     Running(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
             GatewayCore::News news)
         : core(options, std::move(popularity), clock, std::move(news)), m_service(core),
-          m_health(core), m_prober(core)
+          m_health(core), m_keeper(core), m_view(core, m_keeper), m_prober(core, [this] {
+              m_keeper.look();
+              m_health.update();
+          })
     {
     }
     ~Running()
     {
+        m_health.end();
         if (m_server)
             m_server->Shutdown(grpcTime(core.clock.now() + kShutdownGrace));
     }
@@ -136,6 +141,7 @@ public:
         grpc::ServerBuilder builder;
         builder.RegisterService(&m_service);
         builder.RegisterService(&m_health);
+        builder.RegisterService(&m_view);
         builder.AddListeningPort(core.options.listen, grpc::InsecureServerCredentials(), &port);
         builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -148,12 +154,15 @@ public:
                                     core.options.listen));
         return {};
     }
+    [[nodiscard]] std::string problem() const { return m_keeper.problem(); }
     GatewayCore core;
     int port = 0;
 
 private:
     Service m_service;
-    HealthService m_health;
+    GatewayHealth m_health;
+    SettingsKeeper m_keeper;
+    ViewService m_view;
     HealthProber m_prober;
     std::unique_ptr<grpc::Server> m_server;
 };
@@ -182,6 +191,11 @@ int Gateway::port() const
     return m_running->port;
 }
 
+std::string Gateway::problem() const
+{
+    return m_running->problem();
+}
+
 void Gateway::setSwitches(const Switches &switches)
 {
     m_running->core.setSwitches(switches);
@@ -189,7 +203,7 @@ void Gateway::setSwitches(const Switches &switches)
 
 Switches Gateway::switches() const
 {
-    return m_running->core.switches();
+    return m_running->core.asked();
 }
 
 Window Gateway::collect(MonoTime end)

@@ -23,6 +23,8 @@ public:
     Gateway &operator=(const Gateway &) = delete;
 
     [[nodiscard]] int port() const;
+    /// Why the settings' file as it is now was not taken; empty: it was, or there is none.
+    [[nodiscard]] std::string problem() const;
     void setSwitches(const Switches &switches);
     [[nodiscard]] Switches switches() const;
     /// What was counted since the last call.

@@ -1,5 +1,5 @@
 #pragma once
-// The circuit breaker of the primaries: when most tries fail, requests stop waiting for them.
+// The circuit breaker of one replica: when most tries fail, requests stop going there.
 
 #include "engine/serving/gateway_options.h"
 
@@ -15,7 +15,8 @@ class Breaker
 public:
     explicit Breaker(const BreakerRules &rules) : m_rules(rules) {}
 
-    /// Whether a request may ask the primaries now; a probe is counted as taken.
+    void setRules(const BreakerRules &rules) { m_rules = rules; }
+    /// Whether a request may go there now; a probe is counted as taken.
     [[nodiscard]] bool admits(MonoTime now);
     void answered(MonoTime now, bool good);
     [[nodiscard]] bool isOpen() const { return m_open; }

@@ -1,20 +1,25 @@
 #pragma once
-// What all requests of one gateway share: the replicas, who of them is in rotation, the budgets,
-// the switches and the counters.
+// What all requests of one gateway share: the replicas, who of them gets requests, the budgets, the
+// settings, the switches and the counters.
 
-#include "engine/cluster/cluster.h"
 #include "engine/proto/health.grpc.pb.h"
 #include "engine/proto/kserve.grpc.pb.h"
 #include "engine/proto/store.grpc.pb.h"
+#include "engine/serving/canary.h"
 #include "engine/serving/ejection.h"
+#include "engine/serving/endpoints_file.h"
 #include "engine/serving/gateway_breaker.h"
+#include "engine/serving/gateway_cache.h"
 #include "engine/serving/gateway_counters.h"
 #include "engine/serving/gateway_popularity.h"
+#include "engine/serving/gateway_queue.h"
+#include "engine/serving/gateway_throttle.h"
 #include "engine/serving/retry_budget.h"
 
 #include <condition_variable>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 
 namespace engine {
 
@@ -22,7 +27,7 @@ namespace engine {
 struct Upstream
 {
     explicit Upstream(const NodeAddress &at);
-    std::string target;
+    const std::string target, address;
     std::unique_ptr<inference::GRPCInferenceService::Stub> infer;
     std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
@@ -54,43 +59,96 @@ public:
     GatewayCore(const GatewayCore &) = delete;
     GatewayCore &operator=(const GatewayCore &) = delete;
 
-    const GatewayOptions options;
+    const GatewayOptions options; ///< as started: its settings may have changed since
     const Clock &clock;
     const PopularityList popularity;
-    std::vector<std::unique_ptr<Upstream>> replicas, standby;
     std::unique_ptr<drillroom::v1::Store::Stub> store; ///< null without a store
     std::atomic<int> storeMisses{0};                   ///< in a row
     GatewayCounters counters;
     RetryBudget retries, hedges;
     RetryJitter jitter;
+    GatewayQueue queue;
+    GatewayCache cache;
+    SingleFlight flights;
 
+    [[nodiscard]] std::shared_ptr<const GatewaySettings> settings() const;
+    void setSettings(const GatewaySettings &settings);
+    /// What is on: where the settings and the drill say so.
     [[nodiscard]] Switches switches() const;
+    /// The drill's word.
     void setSwitches(const Switches &switches);
+    [[nodiscard]] Switches asked() const;
+    /// Where the replicas are now. An empty list of replicas is not taken: false.
+    bool setEndpoints(const Endpoints &endpoints);
 
-    /// A first try asks the breaker, too.
-    [[nodiscard]] std::optional<Rotation::Ticket> startTry(std::uint64_t tried, bool first);
-    void endTry(const Rotation::Ticket &ticket, TryEnd how, MonoTime due);
-    void probeEnded(std::size_t replica, bool answered, bool serving, MonoTime started,
-                    MonoTime due);
-    [[nodiscard]] bool suspected(std::size_t replica);
+    struct Chosen
+    {
+        Rotation::Ticket ticket;
+        std::shared_ptr<Upstream> upstream;
+        bool canary = false;
+        bool isProbe = false; ///< of an open breaker
+    };
+    /// A replica for a first try (which moves the round on) or a further one.
+    [[nodiscard]] std::optional<Chosen> startTry(std::uint64_t tried, bool first, bool canary);
+    void endTry(const Chosen &chosen, TryEnd how, bool isOverload, MonoTime due);
+    [[nodiscard]] std::shared_ptr<Upstream> healthyStandby() const;
+    /// When a second try is to start beside a first; none: not now.
+    [[nodiscard]] std::optional<Micros> hedgeDelay();
+    [[nodiscard]] bool mayHedge();
+    [[nodiscard]] bool throttled();
+    [[nodiscard]] std::size_t usableReplicas() const;
+
+    [[nodiscard]] bool isCanary(std::uint64_t shopper) const;
+    void canaryServed(std::uint32_t shopper, std::uint32_t h, bool canary,
+                      std::span<const std::int64_t> items);
+    void canaryHappened(std::uint32_t shopper, std::span<const std::int64_t> history);
+
+    /// Who is to be probed. `standby` and `index` name it for probeEnded.
+    struct Probed
+    {
+        std::shared_ptr<Upstream> upstream;
+        std::size_t index = 0;
+        bool standby = false, isSuspect = false;
+    };
+    [[nodiscard]] std::vector<Probed> probed();
+    void probeEnded(const Probed &who, bool answered, bool serving, MonoTime started, MonoTime due);
     [[nodiscard]] bool anyReady() const;
-    void fallbackServed();
-    /// To be called often: ends the fallback when it has been quiet.
+    /// `by`: who answers instead of the primaries.
+    void fallbackServed(std::string_view by);
+    /// To be called often: ends what ends by itself.
     void tick();
     [[nodiscard]] Window collect(MonoTime end);
+    /// Settings, switches, replicas and counts so far, for the operator.
+    [[nodiscard]] nlohmann::ordered_json view() const;
+    void tell(ResponseChanged news);
 
     /// Every request and probe in flight holds one; the destructor waits for the last.
     [[nodiscard]] std::shared_ptr<void> hold();
 
 private:
+    struct Standby
+    {
+        std::shared_ptr<Upstream> upstream;
+        bool known = false, serving = false;
+        int misses = 0;
+    };
     void tell(std::vector<ResponseChanged> news);
+    void applySwitches(MonoTime now, std::vector<ResponseChanged> &news);
+    [[nodiscard]] bool isUsable(const Standby &standby) const;
+    [[nodiscard]] std::uint64_t groupMask(bool canary) const;
 
     const News m_news;
     mutable std::mutex m_mutex; ///< guards what follows up to m_holdMutex
+    std::shared_ptr<const GatewaySettings> m_settings;
     Rotation m_rotation;
-    Breaker m_breaker;
+    std::vector<std::shared_ptr<Upstream>> m_replicas; ///< as in m_rotation
+    std::vector<Breaker> m_breakers;                   ///< as in m_rotation
+    std::vector<Standby> m_standby;
+    Canary m_canary;
+    Throttle m_throttle;
     FallbackMeter m_fallback;
-    Switches m_switches;
+    Switches m_asked, m_switches;
+    MonoTime m_overloadedAt{0};
 
     std::mutex m_holdMutex; ///< guards m_held
     std::condition_variable m_released;

@@ -94,10 +94,16 @@ int runGateway(const NodeConfig &config)
     spdlog::info("gateway serves port={} replicas={}", (*gateway)->port(),
                  options->replicas.size());
     {
+        std::string problem; // as last told
         const WindowClock windows(systemClock(), [&](MonoTime end) {
             const auto window = (*gateway)->collect(end);
             (*metrics)->take(window);
             (*link)->sendWindow(window);
+            auto now = (*gateway)->problem();
+            if (now == problem)
+                return;
+            problem = std::move(now);
+            (*link)->sendState(true, problem, {(*gateway)->port(), "", "", ""});
         });
         (void)stop.wait();
     }

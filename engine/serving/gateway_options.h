@@ -1,7 +1,9 @@
 #pragma once
-// The numbers by which the gateway decides; every one can be set in the node's options.
+// The numbers by which the gateway decides. Those of GatewaySettings come from one file that may
+// change while the gateway runs (gateway_settings.h); what each means: gateway.md.
 
 #include "engine/base/clock.h"
+#include "engine/cluster/cluster.h"
 #include "engine/serving/node_config.h"
 
 namespace engine {
@@ -33,7 +35,50 @@ struct BreakerRules
     int closeAfter = 2; ///< probes answered in a row
 };
 
-struct GatewayOptions
+struct HedgeRules
+{
+    double quantile = 0.95;               ///< of the recent answers: a second try starts then
+    Micros least{3'000}, most{50'000};    ///< bounds of that wait
+    Micros quietAfterOverload{1'000'000}; ///< no hedge so soon after a refusal
+};
+
+struct QueueRules
+{
+    int running = 32;  ///< requests at the replicas, per replica in rotation
+    int waiting = 256; ///< requests that wait for one of those places
+};
+
+/// The share of the places that a class may fill; search may fill all.
+struct PriorityRules
+{
+    double recommendation = 0.9, ads = 0.6;
+};
+
+struct ThrottleRules
+{
+    double k = 2; ///< Google SRE book, "Handling Overload": p = max(0, (asked - k * accepted) /
+                  ///< (asked + 1))
+    Micros span{4'000'000};
+};
+
+struct CacheRules
+{
+    int entries = 5'000;
+    Micros fresh{0};           ///< answered from the cache without asking; 0 = never
+    Micros stale{600'000'000}; ///< ... when nothing else answers
+    double jitter = 0.1;       ///< of `fresh`, so that entries made together do not end together
+};
+
+struct CanaryRules
+{
+    std::vector<std::string> targets; ///< replicas with the new model; the others are the base
+    double share = 0;                 ///< of the shoppers
+    double errorBand = 0.05;          ///< rolled back when it fails by this much more often,
+    double qualityBand = 0.8;         ///< or earns less than this share of what the base earns,
+    int least = 100;                  ///< both over at least so many
+};
+
+struct GatewaySettings
 {
     Micros perTry{100'000};
     Micros storeSlice{80'000};
@@ -48,14 +93,29 @@ struct GatewayOptions
     EjectionRules ejection;
     HealthRules health;
     BreakerRules breaker;
-    std::string listen = "127.0.0.1:0";
-    std::uint64_t seed = 1;
-
-    std::vector<NodeAddress> replicas, standby;
-    std::string store; ///< address, or empty: only requests that bring their history
+    HedgeRules hedge;
+    QueueRules queue;
+    PriorityRules priority;
+    ThrottleRules throttle;
+    CacheRules cache;
+    CanaryRules canary;
+    Micros discoveryEvery{250'000}; ///< how often the endpoints' file is looked at
+    /// What answers when the primaries do not, in this order.
+    std::vector<std::string> chain{"standby", "popularity", "cached"};
+    Switches switches; ///< a mechanism is on where this and the drill say so
 };
 
-/// Reads a node's options; InvalidInput names the option.
+struct GatewayOptions : GatewaySettings
+{
+    std::string listen = "127.0.0.1:0";
+    std::uint64_t seed = 1;
+    std::vector<NodeAddress> replicas, standby;
+    std::string store; ///< address, or empty: only requests that bring their history
+    std::filesystem::path settingsFile;  ///< watched; empty or missing: the defaults
+    std::filesystem::path endpointsFile; ///< watched; empty: the addresses above are all
+};
+
+/// Reads a node's options; InvalidInput names the option. The settings are not read here.
 [[nodiscard]] Result<GatewayOptions> gatewayOptions(const NodeConfig &config);
 
 } // namespace engine

@@ -116,7 +116,16 @@ grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
         const auto micros = at->second.int64_param();
         if (micros < 1)
             return invalid("Parameter \"timeout\" needs microseconds, 1 or more");
-        to.timeout = Micros{micros};
+        // A day is as good as for ever, and cannot overflow.
+        to.timeout = Micros{std::min<std::int64_t>(micros, 86'400'000'000)};
+    }
+    if (const auto at = from.parameters().find("priority"); at != from.parameters().end()) {
+        const auto priority = priorityOf(at->second.string_param());
+        if (!priority)
+            return invalid(fmt::format("Parameter \"priority\" is \"{}\"; send search, "
+                                       "recommendation or ads",
+                                       at->second.string_param()));
+        to.priority = *priority;
     }
     return grpc::Status::OK;
 }

@@ -3,6 +3,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/proto/kserve.pb.h"
+#include "engine/serving/gateway_queue.h"
 
 #include <grpc/support/time.h>
 #include <grpcpp/support/status.h>
@@ -23,7 +24,8 @@ struct GatewayRequest
     std::int64_t rows = 0, columns = 0;
     std::vector<std::int64_t> history; ///< [rows * columns]
     std::int32_t k = 0;
-    bool raw = false;              ///< it came as raw bytes: the answer goes as raw bytes
+    bool raw = false; ///< it came as raw bytes: the answer goes as raw bytes
+    Priority priority = Priority::Recommendation; ///< request parameter "priority"
     std::optional<Micros> timeout; ///< request parameter "timeout" (as in Triton): wanted within
 };
 

@@ -1,5 +1,7 @@
 #include "engine/serving/health_prober.h"
 
+#include <algorithm>
+
 namespace engine {
 namespace {
 
@@ -17,43 +19,50 @@ struct Probe
 
 } // namespace
 
-HealthProber::HealthProber(GatewayCore &core)
-    : m_core(core), m_watched(core.replicas.size()),
-      m_thread([this](std::stop_token stop) { run(stop); })
+HealthProber::HealthProber(GatewayCore &core, std::function<void()> each)
+    : m_core(core), m_each(std::move(each)), m_thread([this](std::stop_token stop) { run(stop); })
 {
 }
 
 void HealthProber::run(std::stop_token stop)
 {
-    const auto &rules = m_core.options.health;
     do {
+        const auto rules = m_core.settings()->health;
         const auto now = m_core.clock.now();
-        for (std::size_t i = 0; i < m_watched.size(); ++i) {
-            auto &watched = m_watched[i];
-            if (m_core.suspected(i) && !watched.urgent->exchange(true))
-                probe(i, rules.urgentTimeout, true);
+        const auto all = m_core.probed();
+        for (const auto &who : all) {
+            auto &watched = m_watched[who.upstream.get()];
+            if (who.isSuspect && !watched.urgent->exchange(true))
+                probe(who, watched, rules.urgentTimeout, true);
             if (now < watched.next)
                 continue;
             watched.next = now + (*watched.known ? rules.interval : kFirstInterval);
-            probe(i, rules.timeout, false);
+            probe(who, watched, rules.timeout, false);
         }
+        if (m_watched.size() > all.size()) // addresses that are gone
+            std::erase_if(m_watched, [&](const auto &entry) {
+                return std::ranges::none_of(all, [&](const GatewayCore::Probed &who) {
+                    return who.upstream.get() == entry.first;
+                });
+            });
         m_core.tick();
+        m_each();
     } while (m_core.clock.waitUntil(m_core.clock.now() + kLook, stop));
 }
 
-void HealthProber::probe(std::size_t replica, Micros timeout, bool urgent)
+void HealthProber::probe(const GatewayCore::Probed &who, Watched &watched, Micros timeout,
+                         bool urgent)
 {
     const auto started = m_core.clock.now();
     const auto due = started + timeout;
     auto probe = std::make_shared<Probe>();
     probe->context.set_deadline(grpcTime(due));
-    auto &watched = m_watched[replica];
-    m_core.replicas[replica]->health->async()->Check(
+    who.upstream->health->async()->Check(
         &probe->context, &probe->request, &probe->reply,
-        [probe, replica, urgent, started, due, flag = watched.urgent, known = watched.known,
+        [probe, who, urgent, started, due, flag = watched.urgent, known = watched.known,
          &core = m_core, held = m_core.hold()](const grpc::Status &status) {
             using Reply = grpc::health::v1::HealthCheckResponse;
-            core.probeEnded(replica, status.ok(), probe->reply.status() == Reply::SERVING, started,
+            core.probeEnded(who, status.ok(), probe->reply.status() == Reply::SERVING, started,
                             due);
             if (status.ok())
                 *known = true;

@@ -1,5 +1,5 @@
 #pragma once
-// Asks every replica's health service whether it serves, and suspected ones at once.
+// Asks every replica's and standby's health service whether it serves, and suspected ones at once.
 
 #include "engine/serving/gateway_core.h"
 
@@ -8,11 +8,11 @@
 namespace engine {
 
 /// One thread that starts probes; answers go to the core from gRPC's threads. The destructor ends
-/// the thread; probes in flight end by their time-out.
+/// the thread; probes in flight end by their time-out. `each` is called on it every 10 ms.
 class HealthProber
 {
 public:
-    explicit HealthProber(GatewayCore &core);
+    HealthProber(GatewayCore &core, std::function<void()> each);
 
 private:
     struct Watched
@@ -23,11 +23,12 @@ private:
         std::shared_ptr<std::atomic<bool>> known = std::make_shared<std::atomic<bool>>(false);
     };
     void run(std::stop_token stop);
-    void probe(std::size_t replica, Micros timeout, bool urgent);
+    void probe(const GatewayCore::Probed &who, Watched &watched, Micros timeout, bool urgent);
 
     GatewayCore &m_core;
-    std::vector<Watched> m_watched;
-    std::jthread m_thread; ///< last: it uses the others
+    const std::function<void()> m_each;
+    std::map<const Upstream *, Watched> m_watched; ///< of the thread
+    std::jthread m_thread;                         ///< last: it uses the others
 };
 
 } // namespace engine

@@ -4,6 +4,7 @@
 #include "engine/serving/batcher.h"
 #include "engine/serving/node_counters.h"
 #include "engine/serving/node_server.h"
+#include "engine/serving/replica_stream.h"
 #include "engine/serving/replica_wire.h"
 
 #include <cmath>
@@ -21,31 +22,15 @@ using Reactor = grpc::ServerUnaryReactor;
 class InferCall final : public Reactor
 {
 public:
-    explicit InferCall(Batcher &batcher) : m_batcher(batcher) {}
-
-    void start(const Clock &clock, NodeCounters &counters, const kserve::ModelInferRequest &request,
+    explicit InferCall(std::function<void()> dropCancelled)
+        : m_dropCancelled(std::move(dropCancelled))
+    {
+    }
+    void start(const Infer &infer, const kserve::ModelInferRequest &request,
                kserve::ModelInferResponse &reply, std::optional<MonoTime> deadline)
     {
-        const auto arrived = clock.now();
-        const auto finish = [this, &clock, &counters, arrived](const grpc::Status &status) {
-            counters.answered(clock.now() - arrived, status.ok());
-            Finish(status);
-        };
-        auto read = readRecommend(request);
-        if (!read)
-            return finish(statusOf(read.error()));
-        ScoreJob job;
-        job.histories = std::move(read->histories);
-        job.k = read->k;
-        job.deadline = deadline;
-        job.isCancelled = m_isCancelled;
-        job.done = [finish, &request, &reply, k = read->k](Result<Scored> scored) {
-            if (!scored)
-                return finish(statusOf(scored.error()));
-            writeRecommend(request, k, *scored, reply);
-            finish(grpc::Status::OK);
-        };
-        m_batcher.submit(std::move(job));
+        infer({&request, &reply, deadline, m_isCancelled,
+               [this](const grpc::Status &status) { Finish(status); }});
     }
 
 private:
@@ -53,11 +38,25 @@ private:
     {
         m_isCancelled->store(true, std::memory_order_relaxed);
         // Finishing inside this callback is allowed: OnDone comes only after it returned.
-        m_batcher.dropCancelled();
+        m_dropCancelled();
     }
     void OnDone() override { delete this; }
-    Batcher &m_batcher;
+    const std::function<void()> m_dropCancelled;
     std::shared_ptr<std::atomic<bool>> m_isCancelled = std::make_shared<std::atomic<bool>>(false);
+};
+
+/// A model by its name: what is loaded, and who scores with it.
+struct Slot
+{
+    Slot(std::string given, const ScorerSource &source, const Clock &clock, int threads)
+        : name(std::move(given)), model(source, clock),
+          batcher(
+              clock, [this] { return model.current(); }, threads)
+    {
+    }
+    const std::string name;
+    ReplicaModel model;
+    Batcher batcher;
 };
 
 } // namespace
@@ -66,9 +65,9 @@ class ReplicaService::Service final : public kserve::GRPCInferenceService::Callb
 {
 public:
     Service(ReplicaSettings settings, ScorerSource source, const Clock &clock)
-        : m_settings(std::move(settings)), m_model(std::move(source)), m_clock(clock),
-          m_batcher(
-              clock, [this] { return m_model.current(); }, m_settings.threads),
+        : m_settings(std::move(settings)), m_clock(clock),
+          m_main(m_settings.model, source, clock, m_settings.threads),
+          m_beside(m_settings.beside, source, clock, m_settings.threads),
           m_loader([this](std::stop_token stop) { runLoads(stop); })
     {
     }
@@ -83,7 +82,7 @@ public:
     Reactor *ServerReady(Context *context, const kserve::ServerReadyRequest *,
                          kserve::ServerReadyResponse *reply) override
     {
-        reply->set_ready(m_model.current() != nullptr);
+        reply->set_ready(m_main.model.current() != nullptr);
         return finish(context);
     }
 
@@ -103,6 +102,7 @@ public:
         reply->set_name("drillroom-replica");
         reply->set_version(DRILLROOM_VERSION);
         reply->add_extensions("model_repository");
+        reply->add_extensions("binary_tensor_data");
         return finish(context);
     }
 
@@ -112,8 +112,8 @@ public:
         const auto status = named(request->name(), request->version());
         if (!status.ok())
             return finish(context, status);
-        reply->set_name(m_settings.model);
-        if (const auto scorer = m_model.current())
+        reply->set_name(request->name());
+        if (const auto scorer = slotOf(request->name())->model.current())
             describeRecommend(*scorer, *reply);
         return finish(context);
     }
@@ -121,24 +121,31 @@ public:
     Reactor *ModelInfer(Context *context, const kserve::ModelInferRequest *request,
                         kserve::ModelInferResponse *reply) override
     {
-        const auto status = named(request->model_name(), request->model_version());
-        if (!status.ok())
-            return finish(context, status);
-        auto *call = new InferCall(m_batcher); // gRPC owns it until OnDone
-        call->start(m_clock, m_counters, *request, *reply, deadlineOf(context->raw_deadline()));
+        auto *call = new InferCall([this] { dropCancelled(); }); // gRPC owns it until OnDone
+        call->start([this](InferWork work) { infer(std::move(work)); }, *request, *reply,
+                    deadlineOf(context->raw_deadline()));
         return call;
+    }
+
+    grpc::ServerBidiReactor<kserve::ModelInferRequest, kserve::ModelStreamInferResponse> *
+    ModelStreamInfer(Context *context) override
+    {
+        return new StreamCall([this](InferWork work) { infer(std::move(work)); },
+                              [this] { dropCancelled(); }, deadlineOf(context->raw_deadline()));
     }
 
     Reactor *RepositoryIndex(Context *context, const kserve::RepositoryIndexRequest *request,
                              kserve::RepositoryIndexResponse *reply) override
     {
-        const auto scorer = m_model.current();
-        if (scorer || !request->ready()) {
+        for (const auto *slot : {&m_main, &m_beside}) {
+            const auto scorer = slot->model.current();
+            if (!scorer && (request->ready() || (slot == &m_beside && !m_usedBeside)))
+                continue;
             auto &entry = *reply->add_models();
-            entry.set_name(m_settings.model);
+            entry.set_name(slot->name);
             entry.set_version(scorer ? scorer->version() : "");
             entry.set_state(scorer ? "READY" : "UNAVAILABLE");
-            entry.set_reason(m_model.reason());
+            entry.set_reason(slot->model.reason());
         }
         return finish(context);
     }
@@ -148,15 +155,16 @@ public:
                                  const kserve::RepositoryModelLoadRequest *request,
                                  kserve::RepositoryModelLoadResponse *) override
     {
-        if (request->model_name() != m_settings.model)
+        auto *slot = slotOf(request->model_name());
+        if (!slot)
             return finish(context, unknown(request->model_name()));
         std::string version;
         if (const auto at = request->parameters().find("version");
             at != request->parameters().end())
             version = at->second.string_param();
         auto *reactor = context->DefaultReactor();
-        later([this, reactor, version] {
-            const auto loaded = load(version);
+        later([this, reactor, slot, version] {
+            const auto loaded = load(*slot, version);
             reactor->Finish(loaded ? grpc::Status::OK : statusOf(loaded.error()));
         });
         return reactor;
@@ -166,23 +174,26 @@ public:
                                    const kserve::RepositoryModelUnloadRequest *request,
                                    kserve::RepositoryModelUnloadResponse *) override
     {
-        if (request->model_name() != m_settings.model)
+        auto *slot = slotOf(request->model_name());
+        if (!slot)
             return finish(context, unknown(request->model_name()));
         auto *reactor = context->DefaultReactor();
-        later([this, reactor] {
-            m_model.unload();
-            if (m_changed)
+        later([this, slot, reactor] {
+            slot->model.unload();
+            if (slot == &m_main && m_changed)
                 m_changed(nullptr);
             reactor->Finish(grpc::Status::OK);
         });
         return reactor;
     }
 
-    Result<> load(const std::string &version)
+    Result<> load(Slot &slot, const std::string &version)
     {
-        DR_RETURN_IF_ERROR(m_model.load(version));
-        if (m_changed)
-            m_changed(m_model.current());
+        DR_RETURN_IF_ERROR(slot.model.load(version));
+        if (&slot == &m_beside)
+            m_usedBeside = true;
+        else if (m_changed)
+            m_changed(slot.model.current());
         return {};
     }
 
@@ -195,7 +206,8 @@ public:
         window.end = end.count();
         window.samples = {{target + ".requests", static_cast<double>(counts.requests)},
                           {target + ".failed", static_cast<double>(counts.failed)},
-                          {target + ".queue", static_cast<double>(m_batcher.queued())}};
+                          {target + ".queue", static_cast<double>(m_main.batcher.queued()
+                                                                  + m_beside.batcher.queued())}};
         if (counts.requests > 0) {
             window.samples.push_back({target + ".latency.p99", counts.latency.quantile(0.99)});
             window.sketches.push_back({target + ".latency", counts.latency.encode()});
@@ -205,9 +217,56 @@ public:
 
     Changed m_changed; // set before the server starts
     ReplicaSettings m_settings;
-    ReplicaModel m_model;
+
+    [[nodiscard]] Slot &main() { return m_main; }
 
 private:
+    /// Every answer of this replica goes through here.
+    void infer(InferWork work)
+    {
+        const auto finish = [this, arrived = m_clock.now(),
+                             done = std::move(work.done)](const grpc::Status &status) {
+            m_counters.answered(m_clock.now() - arrived, status.ok());
+            done(status);
+        };
+        const auto &request = *work.request;
+        if (const auto status = named(request.model_name(), request.model_version()); !status.ok())
+            return finish(status);
+        try {
+            auto read = readRecommend(request);
+            if (!read)
+                return finish(statusOf(read.error()));
+            auto *slot = slotOf(request.model_name());
+            slot->model.remember(read->histories.front());
+            ScoreJob job;
+            job.histories = std::move(read->histories);
+            job.k = read->k;
+            job.deadline = work.deadline;
+            job.isCancelled = std::move(work.isCancelled);
+            job.done = [finish, &request, reply = work.reply, k = read->k](Result<Scored> scored) {
+                if (!scored)
+                    return finish(statusOf(scored.error()));
+                writeRecommend(request, k, *scored, *reply);
+                finish(grpc::Status::OK);
+            };
+            slot->batcher.submit(std::move(job));
+        } catch (const std::bad_alloc &) {
+            finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                    "The replica is out of memory; try another one, or send a smaller request"});
+        }
+    }
+
+    void dropCancelled()
+    {
+        m_main.batcher.dropCancelled();
+        m_beside.batcher.dropCancelled();
+    }
+
+    [[nodiscard]] Slot *slotOf(const std::string &name)
+    {
+        return name == m_main.name ? &m_main : name == m_beside.name ? &m_beside : nullptr;
+    }
+
     static Reactor *finish(Context *context, const grpc::Status &status = grpc::Status::OK)
     {
         auto *reactor = context->DefaultReactor();
@@ -218,18 +277,20 @@ private:
     [[nodiscard]] grpc::Status unknown(const std::string &name) const
     {
         return {grpc::StatusCode::NOT_FOUND,
-                fmt::format("Model \"{}\" is not here; this replica serves \"{}\"", name,
-                            m_settings.model)};
+                fmt::format("Model \"{}\" is not here; this replica serves \"{}\"{}", name,
+                            m_settings.model,
+                            m_usedBeside ? fmt::format(" and \"{}\"", m_settings.beside) : "")};
     }
 
     /// OK, NOT_FOUND, or UNAVAILABLE when it is known but not loaded.
-    [[nodiscard]] grpc::Status named(const std::string &name, const std::string &version) const
+    [[nodiscard]] grpc::Status named(const std::string &name, const std::string &version)
     {
-        if (name != m_settings.model)
+        const auto *slot = slotOf(name);
+        if (!slot || (slot == &m_beside && !m_usedBeside))
             return unknown(name);
-        const auto scorer = m_model.current();
+        const auto scorer = slot->model.current();
         if (!scorer)
-            return {grpc::StatusCode::UNAVAILABLE, "No model is loaded: " + m_model.reason()};
+            return {grpc::StatusCode::UNAVAILABLE, "No model is loaded: " + slot->model.reason()};
         if (!version.empty() && version != scorer->version())
             return {grpc::StatusCode::NOT_FOUND,
                     fmt::format("Version \"{}\" is not here; version {} serves", version,
@@ -262,7 +323,8 @@ private:
 
     const Clock &m_clock;
     NodeCounters m_counters;
-    Batcher m_batcher;
+    std::atomic<bool> m_usedBeside{false};
+    Slot m_main, m_beside;
 
     std::mutex m_mutex; // m_loads
     std::condition_variable_any m_wake;
@@ -279,7 +341,7 @@ ReplicaService::~ReplicaService() = default;
 
 Result<> ReplicaService::load(const std::string &version)
 {
-    return m_service->load(version);
+    return m_service->load(m_service->main(), version);
 }
 
 void ReplicaService::onChanged(Changed changed)
@@ -289,7 +351,7 @@ void ReplicaService::onChanged(Changed changed)
 
 std::shared_ptr<const Scorer> ReplicaService::current() const
 {
-    return m_service->m_model.current();
+    return m_service->main().model.current();
 }
 
 grpc::Service &ReplicaService::service()

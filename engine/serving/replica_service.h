@@ -15,8 +15,9 @@ namespace engine {
 struct ReplicaSettings
 {
     std::string target;              ///< names the series: replica/2
-    std::string model = "recommend"; ///< the one model name it answers to
+    std::string model = "recommend"; ///< the model name it answers to
     int threads = 1;                 ///< batches scored at the same time
+    std::string beside = "standby";  ///< a second one, served once it is loaded
 };
 
 /// Thread-safe. The model must be loaded by load() before a server is started on service().

@@ -25,6 +25,19 @@ double RetryBudget::tokens() const
     return m_tokens;
 }
 
+void RetryBudget::setRatio(double ratio)
+{
+    const std::lock_guard lock(m_mutex);
+    m_ratio = ratio;
+}
+
+void RetryJitter::setRange(Micros low, Micros high)
+{
+    const std::lock_guard lock(m_mutex);
+    m_low = low;
+    m_high = high;
+}
+
 Micros RetryJitter::next()
 {
     const std::lock_guard lock(m_mutex);

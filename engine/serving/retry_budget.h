@@ -14,18 +14,19 @@ class RetryBudget
 {
 public:
     RetryBudget(double ratio, double most, double start)
-        : m_ratio(ratio), m_most(most), m_tokens(start)
+        : m_most(most), m_ratio(ratio), m_tokens(start)
     {
     }
     void earn();
     /// Takes a token; false when there is none: then no further try.
     [[nodiscard]] bool spend();
     [[nodiscard]] double tokens() const;
+    void setRatio(double ratio);
 
 private:
-    const double m_ratio, m_most;
-    mutable std::mutex m_mutex; ///< guards m_tokens
-    double m_tokens;
+    const double m_most;
+    mutable std::mutex m_mutex; ///< guards what follows
+    double m_ratio, m_tokens;
 };
 
 /// Waits of second tries: uniform in [low, high), so that tries which failed together do not come
@@ -38,11 +39,12 @@ public:
     {
     }
     [[nodiscard]] Micros next();
+    void setRange(Micros low, Micros high);
 
 private:
     static constexpr std::uint64_t kStream = 0x52455452; // "RETR"
-    const Micros m_low, m_high;
-    std::mutex m_mutex; ///< guards m_random
+    std::mutex m_mutex;                                  ///< guards what follows
+    Micros m_low, m_high;
     Random m_random;
 };
 

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <future>
 #include <grpcpp/create_channel.h>
+#include <set>
+#include <thread>
 
 namespace kserve = inference;
 using engine::Micros;
@@ -41,6 +43,14 @@ private Q_SLOTS:
     void drainTurnsHealthOffFirst();
     void clientsMayPingEachSecond();
     void windowsCountRequests();
+    void aLoadWarmsEveryBatchSize();
+    void aCandidateIsTriedOnRecentRequests();
+    void aCandidateWithUnsoundAnswersIsNotTaken();
+    void theVersionBeforeComesBackAtOnce();
+    void twoModelsServeSideBySide();
+    void aStreamAnswersInOrderAndGoesOnAfterAMistake();
+    void noMemoryIsOverloadAndNotTheEnd();
+    void swapsUnderLoadLoseAndMixNothing();
 };
 
 namespace {
@@ -84,6 +94,7 @@ struct Replica
             if (version == "bad")
                 return engine::fail(engine::ErrorCode::Untrusted, "The signature does not match");
             auto made = std::make_unique<test::NextItems>(door, version.empty() ? "1" : version);
+            made->givesNan = version == "nan";
             scorer = made.get();
             return made;
         },
@@ -564,6 +575,250 @@ void TestReplica::windowsCountRequests()
     QCOMPARE(window.sketches.size(), std::size_t(1));
     QCOMPARE(engine::Sketch::decode(window.sketches[0].sketch)->count(), std::uint64_t(4));
     QCOMPARE(replica.service.takeWindow({}).samples[0].value, 0.0);
+}
+
+namespace {
+
+grpc::Status load(Replica &replica, const std::string &model, const std::string &version)
+{
+    grpc::ClientContext context;
+    kserve::RepositoryModelLoadRequest request;
+    kserve::RepositoryModelLoadResponse reply;
+    request.set_model_name(model);
+    (*request.mutable_parameters())["version"].set_string_param(version);
+    return replica.stub->RepositoryModelLoad(&context, request, &reply);
+}
+
+std::string reason(Replica &replica)
+{
+    grpc::ClientContext context;
+    kserve::RepositoryIndexResponse index;
+    if (!replica.stub->RepositoryIndex(&context, {}, &index).ok())
+        return "no answer";
+    return index.models(0).reason();
+}
+
+std::string versionOf(const kserve::ModelInferResponse &reply)
+{
+    const auto at = reply.parameters().find("version");
+    return at == reply.parameters().end() ? std::string() : at->second.string_param();
+}
+
+/// Its answers tell its version: item numbers begin at 1,000 times that.
+class Numbered final : public engine::Scorer
+{
+public:
+    explicit Numbered(int version) : m_version(version) {}
+    engine::Result<std::vector<engine::TopItems>>
+    score(std::span<const std::vector<std::int64_t>> histories, int k) const override
+    {
+        std::vector<engine::TopItems> out(histories.size());
+        for (auto &list : out)
+            for (int rank = 0; rank < k; ++rank) {
+                list.items.push_back(m_version * 1000 + rank);
+                list.scores.push_back(static_cast<float>(-rank));
+            }
+        return out;
+    }
+    std::uint32_t items() const override { return 1'000'000; }
+    std::string version() const override { return std::to_string(m_version); }
+    std::string digest() const override { return "digest-" + std::to_string(m_version); }
+    std::string family() const override { return "test"; }
+
+private:
+    int m_version;
+};
+
+/// Runs out of memory when it is asked to score.
+class Hungry final : public engine::Scorer
+{
+public:
+    explicit Hungry(std::shared_ptr<std::atomic<bool>> hungry) : m_hungry(std::move(hungry)) {}
+    engine::Result<std::vector<engine::TopItems>>
+    score(std::span<const std::vector<std::int64_t>> histories, int k) const override
+    {
+        if (*m_hungry)
+            throw std::bad_alloc();
+        return Numbered(1).score(histories, k);
+    }
+    std::uint32_t items() const override { return 1'000'000; }
+    std::string version() const override { return "1"; }
+    std::string digest() const override { return "digest-1"; }
+    std::string family() const override { return "test"; }
+
+private:
+    std::shared_ptr<std::atomic<bool>> m_hungry;
+};
+
+} // namespace
+
+void TestReplica::aLoadWarmsEveryBatchSize()
+{
+    Replica replica;
+    QVERIFY(load(replica, "recommend", "7").ok());
+    QCOMPARE(replica.door.takeBatches(), (std::vector<std::size_t>{1, 2, 4, 8, 16, 32}));
+}
+
+void TestReplica::aCandidateIsTriedOnRecentRequests()
+{
+    Replica replica;
+    for (int i = 0; i < 20; ++i)
+        QVERIFY(replica.infer(typed({1, 1}, {i}, 5)).status.ok());
+    (void)replica.door.takeBatches();
+    QVERIFY(load(replica, "recommend", "7").ok());
+    // After the warm-up: 8, 8 and 4 recent ones, each by the old and by the new model.
+    const auto batches = replica.door.takeBatches();
+    QCOMPARE(std::vector<std::size_t>(batches.begin() + 6, batches.end()),
+             (std::vector<std::size_t>{8, 8, 8, 8, 4, 4}));
+    QVERIFY2(reason(replica).starts_with("tried on 20 recent requests: 100 %"),
+             reason(replica).c_str());
+}
+
+void TestReplica::aCandidateWithUnsoundAnswersIsNotTaken()
+{
+    Replica replica;
+    const auto status = load(replica, "recommend", "nan");
+    QCOMPARE(int(status.error_code()), int(grpc::StatusCode::INVALID_ARGUMENT));
+    QVERIFY(status.error_message().find("not finite") != std::string::npos);
+    QCOMPARE(versionOf(replica.infer(simple()).reply), std::string("1"));
+}
+
+void TestReplica::theVersionBeforeComesBackAtOnce()
+{
+    Replica replica;
+    QVERIFY(load(replica, "recommend", "7").ok());
+    (void)replica.door.takeBatches();
+    QVERIFY(load(replica, "recommend", "1").ok());
+    QVERIFY(replica.door.takeBatches().empty()); // nothing was opened or warmed for it
+    QCOMPARE(versionOf(replica.infer(simple()).reply), std::string("1"));
+    QVERIFY(load(replica, "recommend", "7").ok()); // and forth
+    QCOMPARE(versionOf(replica.infer(simple()).reply), std::string("7"));
+}
+
+void TestReplica::twoModelsServeSideBySide()
+{
+    Replica replica;
+    auto request = simple();
+    request.set_model_name("standby");
+    QCOMPARE(int(replica.infer(request).status.error_code()), int(grpc::StatusCode::NOT_FOUND));
+    QVERIFY(load(replica, "standby", "9").ok());
+    QCOMPARE(versionOf(replica.infer(request).reply), std::string("9"));
+    QCOMPARE(versionOf(replica.infer(simple()).reply), std::string("1"));
+    grpc::ClientContext context;
+    kserve::RepositoryIndexResponse index;
+    QVERIFY(replica.stub->RepositoryIndex(&context, {}, &index).ok());
+    QCOMPARE(index.models_size(), 2);
+    QCOMPARE(index.models(1).name(), std::string("standby"));
+    QCOMPARE(int(load(replica, "other", "9").error_code()), int(grpc::StatusCode::NOT_FOUND));
+}
+
+void TestReplica::aStreamAnswersInOrderAndGoesOnAfterAMistake()
+{
+    Replica replica;
+    grpc::ClientContext context;
+    const auto stream = replica.stub->ModelStreamInfer(&context);
+    for (int i = 1; i <= 5; ++i) {
+        auto request = typed({1, 1}, {i}, 3);
+        request.set_id(std::to_string(i));
+        if (i == 3)
+            request.mutable_inputs(0)->set_datatype("FP32");
+        QVERIFY(stream->Write(request));
+    }
+    stream->WritesDone();
+    kserve::ModelStreamInferResponse reply;
+    for (int i = 1; i <= 5; ++i) {
+        QVERIFY(stream->Read(&reply));
+        QCOMPARE(reply.error_message().empty(), i != 3);
+        if (i == 3)
+            QVERIFY(reply.error_message().find("\"history\"") != std::string::npos);
+        else
+            QCOMPARE(reply.infer_response().id(), std::to_string(i));
+    }
+    QVERIFY(!stream->Read(&reply));
+    QVERIFY(stream->Finish().ok());
+}
+
+void TestReplica::noMemoryIsOverloadAndNotTheEnd()
+{
+    const auto hungry = std::make_shared<std::atomic<bool>>(false);
+    engine::ReplicaService service(
+        settings(), [&](const std::string &) { return std::make_unique<Hungry>(hungry); },
+        engine::systemClock());
+    QVERIFY(service.load(""));
+    auto server = std::move(*engine::NodeServer::start(service.service()));
+    const auto stub = kserve::GRPCInferenceService::NewStub(
+        grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+    const auto ask = [&] {
+        grpc::ClientContext context;
+        kserve::ModelInferResponse reply;
+        return stub->ModelInfer(&context, simple(), &reply);
+    };
+    QVERIFY(ask().ok());
+    *hungry = true;
+    QCOMPARE(int(ask().error_code()), int(grpc::StatusCode::RESOURCE_EXHAUSTED));
+    QCOMPARE(service.load("2").error().code, engine::ErrorCode::Busy);
+    *hungry = false;
+    QVERIFY(ask().ok());
+}
+
+void TestReplica::swapsUnderLoadLoseAndMixNothing()
+{
+    const bool isLong = qEnvironmentVariableIsSet("DRILLROOM_SLOW");
+    const int requests = isLong ? 100'000 : 4'000;
+    constexpr int kSwaps = 20, kClients = 4;
+    engine::ReplicaService service(
+        settings(),
+        [](const std::string &version) {
+            return std::make_unique<Numbered>(version.empty() ? 1 : std::stoi(version));
+        },
+        engine::systemClock());
+    QVERIFY(service.load(""));
+    auto server = std::move(*engine::NodeServer::start(service.service()));
+    const auto stub = kserve::GRPCInferenceService::NewStub(
+        grpc::CreateChannel(server->address(), grpc::InsecureChannelCredentials()));
+    std::atomic<int> newest{1}; ///< whose load was answered
+    std::atomic<int> done{0}, failed{0}, mixed{0}, stale{0}, seen{0};
+    const auto client = [&] {
+        std::set<std::string> versions;
+        while (done++ < requests) {
+            const int atLeast = newest;
+            grpc::ClientContext context;
+            kserve::ModelInferResponse reply;
+            if (!stub->ModelInfer(&context, simple(), &reply).ok()) {
+                ++failed;
+                continue;
+            }
+            const int version = std::stoi(versionOf(reply));
+            const auto &parameters = reply.parameters();
+            mixed +=
+                typedItems(reply) != Items{version * 1000, version * 1000 + 1, version * 1000 + 2}
+                || parameters.at("digest").string_param() != "digest-" + std::to_string(version)
+                || reply.model_version() != std::to_string(version);
+            stale += version < atLeast;
+            versions.insert(std::to_string(version));
+        }
+        seen = std::max<int>(seen, static_cast<int>(versions.size()));
+    };
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < kClients; ++i)
+        clients.emplace_back(client);
+    int swaps = 0;
+    for (int version = 2; version <= kSwaps + 1; ++version) {
+        // Evenly over the requests, so that each lies in the middle of the load.
+        while (done < (version - 1) * requests / (kSwaps + 2))
+            std::this_thread::yield();
+        const auto loaded = service.load(std::to_string(version));
+        swaps += loaded.has_value();
+        newest = version;
+    }
+    clients.clear();
+    qInfo("%d swaps in %d requests: %d failed, %d mixed, %d stale", swaps, requests, failed.load(),
+          mixed.load(), stale.load());
+    QCOMPARE(swaps, kSwaps);
+    QCOMPARE(failed.load(), 0);
+    QCOMPARE(mixed.load(), 0);
+    QCOMPARE(stale.load(), 0);
+    QVERIFY(seen > kSwaps / 2); // the load really ran across the swaps
 }
 
 QTEST_GUILESS_MAIN(TestReplica)

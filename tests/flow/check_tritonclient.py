@@ -2,6 +2,7 @@
 
 The items are a shopper's history. Exit codes: 0 = served as the protocol says, 1 = not, 77 = tritonclient is not
 installed (python3 -m pip install 'tritonclient[grpc]')."""
+import queue
 import sys
 
 try:
@@ -42,6 +43,23 @@ def main(address, history):
         assert "INVALID_ARGUMENT" in str(error.status()) and '"history"' in error.message(), error
     else:
         raise AssertionError("a wrong datatype was taken")
+
+    answers = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    for number in range(3):
+        client.async_stream_infer("recommend", [tensor("history", [history], "int64", "INT64"),
+                                                tensor("k", [5 + number], "int32", "INT32")], request_id=str(number))
+    for number in range(3):
+        result, error = answers.get(timeout=30)
+        assert error is None and result.get_response().id == str(number), (error, result)
+        assert result.as_numpy("items").shape == (1, 5 + number)
+    client.stop_stream()
+
+    client.load_model("standby")
+    assert {m.name for m in client.get_model_repository_index().models} == {"recommend", "standby"}
+    beside = client.infer("standby", [tensor("history", rows, "int64", "INT64"), tensor("k", [5], "int32", "INT32")])
+    assert (beside.as_numpy("items") == items).all(), beside
+    client.unload_model("standby")
 
     client.load_model("recommend")
     assert client.is_model_ready("recommend")

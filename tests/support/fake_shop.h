@@ -26,18 +26,30 @@ enum class Mood { Answers, Fails, Silent, Overloaded };
 class SilentCall final : public grpc::ServerUnaryReactor
 {
 public:
-    void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+    explicit SilentCall(std::atomic<int> *cancelled = nullptr) : m_cancelled(cancelled) {}
+    void OnCancel() override
+    {
+        if (m_cancelled)
+            ++*m_cancelled;
+        Finish(grpc::Status::CANCELLED);
+    }
     void OnDone() override { delete this; }
+
+private:
+    std::atomic<int> *m_cancelled;
 };
 
 /// A call that ends after a while. The alarm is held by its own callback until that has run.
 inline grpc::ServerUnaryReactor *finishLater(grpc::CallbackServerContext *context,
-                                             engine::Micros delay)
+                                             engine::Micros delay,
+                                             std::atomic<int> *running = nullptr)
 {
     auto *reactor = context->DefaultReactor();
     auto alarm = std::make_shared<grpc::Alarm>();
-    alarm->Set(std::chrono::system_clock::now() + delay, [reactor, alarm](bool) mutable {
+    alarm->Set(std::chrono::system_clock::now() + delay, [reactor, alarm, running](bool) mutable {
         const auto last = std::move(alarm);
+        if (running)
+            --*running;
         reactor->Finish(grpc::Status::OK);
     });
     return reactor;
@@ -54,7 +66,11 @@ public:
 
     std::atomic<Mood> mood{Mood::Answers};
     std::atomic<std::int64_t> delayMicros{0};
-    std::atomic<int> calls{0}, probes{0};
+    std::atomic<int> calls{0}, probes{0}, cancelled{0}, refused{0};
+    std::atomic<int> failEvery{0}, silentEvery{0}; ///< each so many calls; 0 = none
+    std::atomic<int> mostAtOnce{0};                ///< more are refused for overload; 0 = any
+    std::atomic<bool> healthy{true};               ///< what the health service says
+    std::atomic<std::int64_t> firstItem{100};
     std::atomic<std::int64_t> lastDeadlineMicros{0}; ///< left when the call came in
     std::atomic<std::int64_t> firstHistoryItem{-2};
 
@@ -85,13 +101,20 @@ public:
                                          const inference::ModelInferRequest *request,
                                          inference::ModelInferResponse *reply) override
     {
-        ++calls;
+        const int number = ++calls;
         lastDeadlineMicros = std::chrono::duration_cast<engine::Micros>(
                                  context->deadline() - std::chrono::system_clock::now())
                                  .count();
-        const auto now = mood.load();
+        auto now = mood.load();
+        if (failEvery > 0 && number % failEvery == 0)
+            now = Mood::Fails;
+        if (silentEvery > 0 && number % silentEvery == 0)
+            now = Mood::Silent;
+        if (mostAtOnce > 0 && m_running >= mostAtOnce)
+            now = Mood::Overloaded;
+        refused += now == Mood::Overloaded;
         if (now == Mood::Silent)
-            return new SilentCall;
+            return new SilentCall(&cancelled);
         if (now != Mood::Answers) {
             auto *reactor = context->DefaultReactor();
             reactor->Finish({now == Mood::Fails ? grpc::StatusCode::UNAVAILABLE
@@ -100,8 +123,10 @@ public:
             return reactor;
         }
         answer(*request, *reply);
-        if (const auto delay = delayMicros.load(); delay > 0)
-            return finishLater(context, engine::Micros{delay});
+        if (const auto delay = delayMicros.load(); delay > 0) {
+            ++m_running;
+            return finishLater(context, engine::Micros{delay}, &m_running);
+        }
         auto *reactor = context->DefaultReactor();
         reactor->Finish(grpc::Status::OK);
         return reactor;
@@ -131,7 +156,7 @@ private:
             output->add_shape(k);
         }
         for (std::int64_t i = 0; i < rows * k; ++i) {
-            items->mutable_contents()->add_int64_contents(100 + i % k);
+            items->mutable_contents()->add_int64_contents(firstItem + i % k);
             scores->mutable_contents()->add_fp32_contents(1);
         }
         (*reply.mutable_parameters())["digest"].set_string_param(m_digest);
@@ -149,7 +174,9 @@ private:
             ++m_replica.probes;
             if (m_replica.mood == Mood::Silent)
                 return new SilentCall;
-            reply->set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+            reply->set_status(m_replica.healthy
+                                  ? grpc::health::v1::HealthCheckResponse::SERVING
+                                  : grpc::health::v1::HealthCheckResponse::NOT_SERVING);
             auto *reactor = context->DefaultReactor();
             reactor->Finish(grpc::Status::OK);
             return reactor;
@@ -160,6 +187,7 @@ private:
     };
 
     const std::string m_digest;
+    std::atomic<int> m_running{0};
     int m_port = 0;
     Health m_health{*this};
     std::unique_ptr<grpc::Server> m_server;
