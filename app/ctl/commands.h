@@ -21,6 +21,7 @@ void addBackupCommands(CLI::App &app, Context &context);
 void addDrillCommands(CLI::App &app, Context &context);
 void addRecordingCommands(CLI::App &app, Context &context);
 void addModelCommands(CLI::App &app, Context &context);
+void addBenchCommands(CLI::App &app, Context &context);
 void addSystemCommands(CLI::App &app, Context &context);
 
 } // namespace ctl

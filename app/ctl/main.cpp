@@ -26,6 +26,7 @@ int main(int argc, char **argv)
     ctl::addDrillCommands(app, context);
     ctl::addRecordingCommands(app, context);
     ctl::addModelCommands(app, context);
+    ctl::addBenchCommands(app, context);
     ctl::addSystemCommands(app, context);
     try {
         app.parse(argc, argv);

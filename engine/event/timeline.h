@@ -25,18 +25,26 @@ struct SeriesBins
 struct TimelineSnapshot
 {
     std::shared_ptr<const RunState> state; ///< at the playhead
-    std::int64_t playhead = 0;             ///< us since t = 0
-    std::int64_t end = 0;                  ///< newest row, us since t = 0
-    bool live = false;                     ///< pinned to the end of a growing file
-    bool closed = false;                   ///< the file is complete
-    std::int64_t from = 0, to = 0;         ///< visible window, us since t = 0
+    /// At the end of what is there: all faults, responses and alerts of the run with their times.
+    std::shared_ptr<const RunState> endState;
+    std::int64_t playhead = 0;     ///< us since t = 0
+    std::int64_t end = 0;          ///< newest row, us since t = 0
+    bool live = false;             ///< pinned to the end of a growing file
+    bool closed = false;           ///< the file is complete
+    std::int64_t from = 0, to = 0; ///< visible window, us since t = 0
     std::int64_t binWidth = 100'000;
     std::vector<SeriesBins> series;   ///< the series asked for, over [from, to)
     std::vector<SeriesBins> overview; ///< gateway.latency.p99 over the whole recording, <= 600 bins
-    std::shared_ptr<const std::vector<Event>> events; ///< of the whole run so far, in seq order
-    Marks marks;         ///< of the whole recording when closed, else as known
+    bool coarse = false; ///< series are a first, rough picture of the window; a finer one follows
+    /// In seq order: all of the run so far, or some thousands around the playhead when it has more
+    /// than 50,000. They may arrive a moment after the rest.
+    std::shared_ptr<const std::vector<Event>> events;
+    std::uint64_t eventCount = 0; ///< of the run so far; seq runs from 1 to this
+    Marks marks;                  ///< of the whole recording when closed, else as known
     std::string problem; ///< "" or one sentence: file gone, damaged from ..., hash differs at ...
-    std::int64_t verifiedTo = 0; ///< state hashes checked up to here
+    std::int64_t verifiedTo =
+        0;                   ///< folded from the first event, all state hashes came out up to here
+    bool isChecking = false; ///< ... and the check goes on in the background
 };
 
 /// Threads: every call may come from the GUI thread and only posts; one reader thread reads and

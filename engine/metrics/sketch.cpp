@@ -61,24 +61,47 @@ std::optional<std::uint64_t> takeVarint(std::span<const std::uint8_t> &data)
 
 } // namespace
 
+void Sketch::reach(std::int32_t lowest, std::int32_t highest)
+{
+    if (m_counts.empty()) {
+        m_lowest = lowest;
+        m_counts.resize(static_cast<std::size_t>(highest - lowest + 1));
+        return;
+    }
+    if (lowest < m_lowest) {
+        m_counts.insert(m_counts.begin(), static_cast<std::size_t>(m_lowest - lowest), 0);
+        m_lowest = lowest;
+    }
+    const auto size = static_cast<std::size_t>(highest - m_lowest + 1);
+    if (highest >= m_lowest && size > m_counts.size())
+        m_counts.resize(size);
+}
+
 void Sketch::add(double millis, std::uint64_t count)
 {
     if (count == 0)
         return;
-    m_buckets[bucketOf(millis)] += count;
+    const auto bucket = bucketOf(millis);
+    reach(bucket, bucket);
+    m_counts[static_cast<std::size_t>(bucket - m_lowest)] += count;
     m_count += count;
 }
 
 void Sketch::merge(const Sketch &other)
 {
-    for (const auto &[bucket, count] : other.m_buckets)
-        m_buckets[bucket] += count;
+    if (other.m_counts.empty())
+        return;
+    reach(other.m_lowest, other.m_lowest + static_cast<std::int32_t>(other.m_counts.size()) - 1);
+    const auto at = static_cast<std::size_t>(other.m_lowest - m_lowest);
+    for (std::size_t i = 0; i < other.m_counts.size(); ++i)
+        m_counts[at + i] += other.m_counts[i];
     m_count += other.m_count;
 }
 
 void Sketch::clear()
 {
-    m_buckets.clear();
+    m_counts.clear();
+    m_lowest = 0;
     m_count = 0;
 }
 
@@ -88,47 +111,57 @@ double Sketch::quantile(double q) const
         return std::numeric_limits<double>::quiet_NaN();
     const double rank = std::clamp(q, 0.0, 1.0) * static_cast<double>(m_count - 1);
     std::uint64_t seen = 0;
-    for (const auto &[bucket, count] : m_buckets) {
-        seen += count;
+    std::size_t i = 0;
+    for (; i + 1 < m_counts.size(); ++i) {
+        seen += m_counts[i];
         if (static_cast<double>(seen) > rank)
-            return valueOf(bucket);
+            break;
     }
-    return valueOf(m_buckets.rbegin()->first);
+    return valueOf(m_lowest + static_cast<std::int32_t>(i));
 }
 
 Bytes Sketch::encode() const
 {
     Bytes out;
-    putVarint(out, m_buckets.size());
+    putVarint(out, m_counts.size()
+                       - static_cast<std::size_t>(std::ranges::count(m_counts, std::uint64_t{0})));
     std::int32_t last = kLowest;
-    for (const auto &[bucket, count] : m_buckets) {
+    for (std::size_t i = 0; i < m_counts.size(); ++i) {
+        if (m_counts[i] == 0)
+            continue;
+        const auto bucket = m_lowest + static_cast<std::int32_t>(i);
         putVarint(out, static_cast<std::uint64_t>(bucket - last));
-        putVarint(out, count);
+        putVarint(out, m_counts[i]);
         last = bucket;
     }
     return out;
 }
 
-std::optional<Sketch> Sketch::decode(std::span<const std::uint8_t> data)
+bool Sketch::mergeEncoded(std::span<const std::uint8_t> data)
 {
     const auto size = takeVarint(data);
     if (!size || *size > static_cast<std::uint64_t>(kHighest - kLowest + 1))
-        return std::nullopt;
-    Sketch sketch;
-    std::int64_t bucket = kLowest;
+        return false;
+    std::int32_t bucket = kLowest;
     for (std::uint64_t i = 0; i < *size; ++i) {
         const auto step = takeVarint(data);
         const auto count = takeVarint(data);
         constexpr auto kMostCount = std::uint64_t{1} << 48; // sums of many never overflow
         if (!step || !count || *count == 0 || *count > kMostCount || (i > 0 && *step == 0)
             || *step > static_cast<std::uint64_t>(kHighest - bucket))
-            return std::nullopt;
-        bucket += static_cast<std::int64_t>(*step);
-        sketch.m_buckets.emplace_hint(sketch.m_buckets.end(), static_cast<std::int32_t>(bucket),
-                                      *count);
-        sketch.m_count += *count;
+            return false;
+        bucket += static_cast<std::int32_t>(*step);
+        reach(bucket, bucket);
+        m_counts[static_cast<std::size_t>(bucket - m_lowest)] += *count;
+        m_count += *count;
     }
-    return data.empty() ? std::optional(sketch) : std::nullopt;
+    return data.empty();
+}
+
+std::optional<Sketch> Sketch::decode(std::span<const std::uint8_t> data)
+{
+    Sketch sketch;
+    return sketch.mergeEncoded(data) ? std::optional(std::move(sketch)) : std::nullopt;
 }
 
 } // namespace engine

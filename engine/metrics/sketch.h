@@ -19,10 +19,15 @@ public:
     /// Delta-coded buckets, typically 20-80 bytes per window.
     [[nodiscard]] Bytes encode() const;
     [[nodiscard]] static std::optional<Sketch> decode(std::span<const std::uint8_t> data);
+    /// As merge(*decode(data)), without the copy; false (and a part of it merged) when hostile.
+    [[nodiscard]] bool mergeEncoded(std::span<const std::uint8_t> data);
     bool operator==(const Sketch &) const = default;
 
 private:
-    std::map<std::int32_t, std::uint64_t> m_buckets;
+    void reach(std::int32_t lowest, std::int32_t highest);
+    // The first and the last count are never zero, so that equal sketches have equal members.
+    std::vector<std::uint64_t> m_counts;
+    std::int32_t m_lowest = 0; ///< bucket of the first count; 0 when there is none
     std::uint64_t m_count = 0;
 };
 

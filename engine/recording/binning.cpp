@@ -55,6 +55,19 @@ struct Column
         }
         sums[bin] += static_cast<double>(value);
     }
+    /// A finished window of the pyramid.
+    void add(std::size_t bin, const pyramid::WindowView &view, std::size_t i, int level)
+    {
+        const auto count = view.count(i, level);
+        if (count == 0)
+            return;
+        const bool isFirst = counts[bin] == 0;
+        bins.min[bin] = isFirst ? view.min(i) : std::min(bins.min[bin], view.min(i));
+        bins.max[bin] = isFirst ? view.max(i) : std::max(bins.max[bin], view.max(i));
+        counts[bin] += count;
+        if (view.hasMean())
+            sums[bin] += static_cast<double>(view.mean(i)) * count;
+    }
     void finish()
     {
         for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -68,38 +81,207 @@ struct Column
     }
 };
 
-/// Percentiles of whole seconds and more, from merged sketches.
-Result<> mergeSketches(RecordingReader &reader, const BinGrid &grid, std::vector<Column> &columns)
+/// The coarsest level whose windows make whole bins; -1: raw rows.
+int levelFor(std::int64_t binWidth)
 {
-    std::map<std::string, std::vector<std::pair<double, Column *>>> wanted;
-    for (auto &column : columns)
-        if (const auto sketch = sketchOf(column.bins.name))
-            wanted[sketch->first].emplace_back(sketch->second, &column);
-    for (const auto &[base, quantiles] : wanted) {
-        Sketch merged;
-        std::optional<std::size_t> open;
-        const auto flush = [&] {
-            if (open && merged.count() > 0)
-                for (const auto &[q, column] : quantiles)
-                    column->bins.mean[*open] = static_cast<float>(merged.quantile(q));
-            merged.clear();
-        };
-        DR_RETURN_IF_ERROR(reader.sketches(base, grid.from / kSecond, grid.to() / kSecond,
-                                           [&](std::int64_t second, const Sketch &sketch) {
-                                               const auto bin = static_cast<std::size_t>(
-                                                   (second * kSecond - grid.from) / grid.width);
-                                               if (bin >= grid.count)
-                                                   return;
-                                               if (open != bin) {
-                                                   flush();
-                                                   open = bin;
-                                               }
-                                               merged.merge(sketch);
-                                           }));
-        flush();
-    }
-    return {};
+    int level = pyramid::kLevels - 1;
+    while (level >= 0 && binWidth % pyramid::width(level) != 0)
+        --level;
+    return level;
 }
+
+/// Chunks of a level end here at the latest: what is younger comes from the next finer level.
+std::int64_t finishedTo(const RecordingReader &reader, std::int64_t last, int level,
+                        std::int64_t bins)
+{
+    const auto span = pyramid::width(level) * bins;
+    return reader.hasPyramid() ? pyramid::floorDiv(last, span) * span : INT64_MIN;
+}
+
+tl::unexpected<Error> interrupted()
+{
+    return fail(ErrorCode::Timeout, "A newer request came");
+}
+
+class Filler
+{
+public:
+    Filler(RecordingReader &reader, const RowCache &cache, const BinGrid &grid,
+           const std::function<bool()> &isStopped, std::vector<Column> &columns)
+        : m_reader(reader), m_cache(cache), m_grid(grid), m_isStopped(isStopped), m_columns(columns)
+    {
+    }
+
+    Result<> run()
+    {
+        const auto span = m_reader.span();
+        if (!span)
+            return tl::unexpected(span.error());
+        if (!*span)
+            return {};
+        m_last = (*span)->second;
+        const auto first = floorTo((*span)->first - kWindow.count(), m_grid.width);
+        const auto from = std::max(m_grid.from, first), to = std::min(m_grid.to(), m_last);
+        if (from >= to)
+            return {};
+        const auto level = levelFor(m_grid.width);
+        if (m_cache.covers(from) && (to - from) / kWindow.count() <= kRowsBeatChunks)
+            DR_RETURN_IF_ERROR(rows(from, to));
+        else
+            DR_RETURN_IF_ERROR(windows(from, to, level));
+        for (auto &column : m_columns)
+            column.finish();
+        if (level < 0)
+            return {};
+        collectSketches();
+        DR_RETURN_IF_ERROR(m_sketches.empty() ? Result<>() : sketches(from, to, level));
+        for (auto &sketch : m_sketches)
+            flush(sketch);
+        return {};
+    }
+
+private:
+    static constexpr std::int64_t kRowsBeatChunks = 3000;
+
+    /// A sketch that percentile columns are read from.
+    struct Source
+    {
+        std::string series;
+        std::int64_t id = -1;
+        std::vector<std::pair<double, Column *>> quantiles;
+        Sketch merged;
+        std::size_t bin = 0;
+    };
+
+    Result<> rows(std::int64_t from, std::int64_t to)
+    {
+        const auto use = [&](std::int64_t t, std::span<const float> values) {
+            // A window belongs to the bin that it starts in.
+            const auto start = t - kWindow.count();
+            const auto bin = static_cast<std::size_t>((start - m_grid.from) / m_grid.width);
+            if (start < from || bin >= m_grid.count)
+                return;
+            for (auto &column : m_columns)
+                if (column.isThere && column.index < values.size())
+                    column.add(bin, values[column.index]);
+        };
+        if (m_cache.covers(from)) {
+            m_cache.each(from, to, use);
+            return {};
+        }
+        return m_reader.rows(from, to, [&](const RowView &row) { use(row.t, row.values); });
+    }
+
+    /// From the coarsest level that is finished, what is younger from the finer ones.
+    Result<> windows(std::int64_t from, std::int64_t to, int level)
+    {
+        if (from >= to)
+            return {};
+        if (level < 0)
+            return rows(from, to);
+        const auto width = pyramid::width(level), span = width * pyramid::kBins;
+        const auto upTo = std::min(to, finishedTo(m_reader, m_last, level, pyramid::kBins));
+        if (upTo <= from)
+            return windows(from, to, level - 1);
+        for (auto &column : m_columns) {
+            if (m_isStopped && m_isStopped())
+                return interrupted();
+            if (!column.isThere)
+                continue;
+            DR_RETURN_IF_ERROR(m_reader.windows(
+                level, static_cast<std::int64_t>(column.index), pyramid::floorDiv(from, span),
+                pyramid::floorDiv(upTo - 1, span) + 1,
+                [&](std::int64_t bucket, const pyramid::WindowView &view) {
+                    for (std::size_t i = 0; i < view.size(); ++i) {
+                        const auto t =
+                            bucket * span + static_cast<std::int64_t>(view.first() + i) * width;
+                        if (t >= from && t < upTo)
+                            column.add(static_cast<std::size_t>((t - m_grid.from) / m_grid.width),
+                                       view, i, level);
+                    }
+                }));
+        }
+        return windows(upTo, to, level - 1);
+    }
+
+    void collectSketches()
+    {
+        for (auto &column : m_columns) {
+            const auto wanted = sketchOf(column.bins.name);
+            const auto id = wanted ? m_reader.sketchId(wanted->first) : -1;
+            if (id < 0)
+                continue;
+            auto it = std::ranges::find(m_sketches, wanted->first, &Source::series);
+            if (it == m_sketches.end())
+                it = m_sketches.insert(it, Source{wanted->first, id, {}, {}, 0});
+            it->quantiles.emplace_back(wanted->second, &column);
+        }
+    }
+
+    static void flush(Source &source)
+    {
+        if (source.merged.count() > 0)
+            for (const auto &[q, column] : source.quantiles)
+                column->bins.mean[source.bin] = static_cast<float>(source.merged.quantile(q));
+        source.merged.clear();
+    }
+
+    /// In order of time for each source.
+    bool merge(Source &source, std::int64_t t, std::span<const std::uint8_t> sketch)
+    {
+        const auto bin = static_cast<std::size_t>((t - m_grid.from) / m_grid.width);
+        if (source.bin != bin) {
+            flush(source);
+            source.bin = bin;
+        }
+        return source.merged.mergeEncoded(sketch);
+    }
+
+    Result<> sketches(std::int64_t from, std::int64_t to, int level)
+    {
+        if (from >= to)
+            return {};
+        if (m_isStopped && m_isStopped())
+            return interrupted();
+        bool isWhole = true;
+        if (level == 0) {
+            std::vector<std::int64_t> ids;
+            for (const auto &source : m_sketches)
+                ids.push_back(source.id);
+            DR_RETURN_IF_ERROR(m_reader.seconds(
+                ids, from / kSecond, (to + kSecond - 1) / kSecond,
+                [&](std::int64_t second, std::size_t which, auto bytes) {
+                    isWhole = merge(m_sketches[which], second * kSecond, bytes) && isWhole;
+                }));
+            return isWhole ? Result<>() : damagedSketch();
+        }
+        const auto width = pyramid::width(level), span = width * pyramid::kSketchBins;
+        const auto upTo = std::min(to, finishedTo(m_reader, m_last, level, pyramid::kSketchBins));
+        if (upTo <= from)
+            return sketches(from, to, level - 1);
+        for (auto &source : m_sketches)
+            DR_RETURN_IF_ERROR(m_reader.merged(
+                level, source.id, pyramid::floorDiv(from, span),
+                pyramid::floorDiv(upTo - 1, span) + 1, [&](std::int64_t bin, auto bytes) {
+                    if (const auto t = bin * width; t >= from && t < upTo)
+                        isWhole = merge(source, t, bytes) && isWhole;
+                }));
+        return isWhole ? sketches(upTo, to, level - 1) : damagedSketch();
+    }
+    Result<> damagedSketch() const
+    {
+        return fail(ErrorCode::InvalidInput, "The recording is damaged: a sketch",
+                    m_reader.path().string());
+    }
+
+    RecordingReader &m_reader;
+    const RowCache &m_cache;
+    const BinGrid &m_grid;
+    const std::function<bool()> &m_isStopped;
+    std::vector<Column> &m_columns;
+    std::vector<Source> m_sketches;
+    std::int64_t m_last = 0;
+};
 
 } // namespace
 
@@ -107,7 +289,7 @@ BinGrid gridFor(std::int64_t from, std::int64_t to, int most)
 {
     static constexpr std::int64_t kWidths[] = {
         100'000,        kSecond,        2 * kSecond,    5 * kSecond,   10 * kSecond,
-        30 * kSecond,   60 * kSecond,   120 * kSecond,  300 * kSecond, 600 * kSecond,
+        30 * kSecond,   60 * kSecond,   120 * kSecond,  240 * kSecond, 600 * kSecond,
         1800 * kSecond, 3600 * kSecond, 21600 * kSecond};
     most = std::clamp(most, 1, 2000);
     constexpr std::int64_t kFarthest = 400LL * 86'400 * kSecond; // nobody records for a year
@@ -150,7 +332,8 @@ void RowCache::each(std::int64_t from, std::int64_t to,
 
 Result<std::vector<SeriesBins>> binSeries(RecordingReader &reader, const RowCache &cache,
                                           const BinGrid &grid,
-                                          const std::vector<std::string> &series)
+                                          const std::vector<std::string> &series,
+                                          const std::function<bool()> &isStopped)
 {
     std::vector<Column> columns;
     for (const auto &name : series) {
@@ -163,24 +346,7 @@ Result<std::vector<SeriesBins>> binSeries(RecordingReader &reader, const RowCach
             column.isPercentile = reader.columns()[i].fold == Fold::Percentile;
         }
     }
-    const auto use = [&](std::int64_t t, std::span<const float> values) {
-        // A window belongs to the bin that it starts in.
-        const auto bin = static_cast<std::size_t>((t - kWindow.count() - grid.from) / grid.width);
-        if (t - kWindow.count() < grid.from || bin >= grid.count)
-            return;
-        for (auto &column : columns)
-            if (column.isThere && column.index < values.size())
-                column.add(bin, values[column.index]);
-    };
-    if (cache.covers(grid.from))
-        cache.each(grid.from, grid.to(), use);
-    else
-        DR_RETURN_IF_ERROR(
-            reader.rows(grid.from, grid.to(), [&](const RowView &row) { use(row.t, row.values); }));
-    for (auto &column : columns)
-        column.finish();
-    if (grid.width >= kSecond)
-        DR_RETURN_IF_ERROR(mergeSketches(reader, grid, columns));
+    DR_RETURN_IF_ERROR(Filler(reader, cache, grid, isStopped, columns).run());
     std::vector<SeriesBins> out;
     for (auto &column : columns)
         out.push_back(std::move(column.bins));

@@ -20,14 +20,15 @@ struct BinGrid
 };
 
 /// The narrowest bins of 100 ms, 1 s, 2 s, 5 s ... of which `most` cover [from, to). Nothing
-/// between 100 ms and 1 s: there would be no sketch to take a percentile from.
+/// between 100 ms and 1 s: there would be no sketch to take a percentile from. All others are few
+/// windows of the pyramid.
 [[nodiscard]] BinGrid gridFor(std::int64_t from, std::int64_t to, int most);
 
 /// The newest rows, kept so that a live page need not read them again. One thread.
 class RowCache
 {
 public:
-    static constexpr std::size_t kMost = 36'000; ///< an hour
+    static constexpr std::size_t kMost = 3000; ///< five minutes; the pyramid has the rest
 
     void add(const RowView &row);
     void clear() { m_rows.clear(); }
@@ -46,9 +47,10 @@ private:
     bool m_dropped = false;
 };
 
-/// `cache` is used where it covers the window, the file otherwise.
-[[nodiscard]] Result<std::vector<SeriesBins>> binSeries(RecordingReader &reader,
-                                                        const RowCache &cache, const BinGrid &grid,
-                                                        const std::vector<std::string> &series);
+/// From the pyramid and, for what is younger than its finished chunks, from rows: those of `cache`
+/// where it has them. `isStopped` is asked between the chunks; true ends it with Timeout.
+[[nodiscard]] Result<std::vector<SeriesBins>>
+binSeries(RecordingReader &reader, const RowCache &cache, const BinGrid &grid,
+          const std::vector<std::string> &series, const std::function<bool()> &isStopped = {});
 
 } // namespace engine

@@ -7,9 +7,11 @@ constexpr std::size_t kRowsAtOnce = 500;
 
 void check(FoldCursor &cursor, const Slice::Check &keyframe)
 {
+    if (cursor.differsAt != INT64_MIN)
+        return; // nothing behind the first difference is proven, even if it comes out again
     if (cursor.state.hash() == keyframe.hash)
         cursor.verifiedTo = keyframe.t;
-    else if (cursor.differsAt == INT64_MIN)
+    else
         cursor.differsAt = keyframe.t;
 }
 

@@ -1,13 +1,7 @@
 #include "engine/recording/reader.h"
 
-#include "engine/metrics/sketch.h"
+#include "engine/recording/reader_file.h"
 #include "engine/recording/schema.h"
-
-#include <cerrno>
-#include <cstdlib>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace engine {
 namespace {
@@ -15,121 +9,6 @@ namespace {
 constexpr Micros kStatementBudget{2'000'000};
 /// In one slice; a file may hold any number between two rows.
 constexpr std::size_t kEventsAtOnce = 20'000;
-
-struct Header
-{
-    bool isWal = false;
-    std::uint32_t minor = 0;
-};
-
-std::uint32_t bigEndian(const std::uint8_t *at)
-{
-    return (std::uint32_t{at[0]} << 24) | (std::uint32_t{at[1]} << 16) | (std::uint32_t{at[2]} << 8)
-           | at[3];
-}
-
-std::string formatName(std::uint32_t major, std::uint32_t minor)
-{
-    return std::to_string(major) + "." + std::to_string(minor);
-}
-
-/// Before SQLite sees the file: is it one of ours at all?
-Result<Header> readHeader(const std::filesystem::path &path)
-{
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return errno == ENOENT
-                   ? fail(ErrorCode::NotFound, "There is no such recording", path.string())
-                   : failErrno("Cannot read " + path.string());
-    std::array<std::uint8_t, 100> head{};
-    struct stat info
-    {
-    };
-    const bool isFile = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-    const auto got = isFile ? ::pread(fd, head.data(), head.size(), 0) : 0;
-    ::close(fd);
-    if (!isFile)
-        return fail(ErrorCode::InvalidInput, "This is not a regular file", path.string());
-    static constexpr char kMagic[] = "SQLite format 3"; // with its zero: 16 bytes
-    if (got != static_cast<ssize_t>(head.size())
-        || std::memcmp(head.data(), kMagic, sizeof(kMagic)) != 0)
-        return fail(ErrorCode::InvalidInput,
-                    "This is not a Drillroom recording (or its first bytes are damaged)",
-                    path.string());
-    Header header;
-    header.isWal = head[18] == 2 || head[19] == 2;
-    // A killed writer may have everything in the WAL, but these two are in the file from its start.
-    if (bigEndian(&head[68]) != schema::kApplicationId)
-        return fail(ErrorCode::InvalidInput,
-                    "This is an SQLite file, but not a Drillroom recording", path.string() + ":68");
-    const auto version = bigEndian(&head[60]);
-    const auto major = version & 0xFFFF;
-    header.minor = version >> 16;
-    if (major != schema::kMajor)
-        return fail(ErrorCode::InvalidInput,
-                    "The recording has format " + formatName(major, header.minor)
-                        + "; this program reads format "
-                        + formatName(schema::kMajor, schema::kMinor) + " and other "
-                        + std::to_string(schema::kMajor) + ".x; "
-                        + (major > schema::kMajor ? "open it with a newer Drillroom"
-                                                  : "open it with the Drillroom that made it"),
-                    path.string() + ":60");
-    return header;
-}
-
-struct Stamp
-{
-    std::uintmax_t size = 0;
-    std::int64_t seconds = 0, nanos = 0;
-    bool operator==(const Stamp &) const = default;
-};
-
-Stamp stampOf(const std::filesystem::path &path)
-{
-    struct stat info
-    {
-    };
-    if (::stat(path.c_str(), &info) != 0)
-        return {};
-    return {static_cast<std::uintmax_t>(info.st_size), info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
-}
-
-/// File and WAL as they were at one instant, in a folder of our own.
-Result<std::filesystem::path> copyPrivately(const std::filesystem::path &path)
-{
-    std::error_code error;
-    auto pattern = (std::filesystem::temp_directory_path(error) / "drillroom-copy-XXXXXX").string();
-    if (error || !::mkdtemp(pattern.data()))
-        return failErrno("Cannot make a folder for a copy of " + path.string());
-    const std::filesystem::path folder(pattern);
-    const std::filesystem::path wal(path.string() + "-wal");
-    const auto overwrite = std::filesystem::copy_options::overwrite_existing;
-    for (int attempt = 0; attempt < 10; ++attempt) {
-        const auto before = std::pair(stampOf(path), stampOf(wal));
-        std::filesystem::copy_file(path, folder / "copy.drl", overwrite, error);
-        std::error_code walError;
-        if (before.second.size > 0)
-            std::filesystem::copy_file(wal, folder / "copy.drl-wal", overwrite, walError);
-        const std::filesystem::path journal(path.string() + "-journal");
-        if (std::filesystem::exists(journal) && !walError)
-            std::filesystem::copy_file(journal, folder / "copy.drl-journal", overwrite, walError);
-        if (error || walError) {
-            std::filesystem::remove_all(folder, walError);
-            return fail(ErrorCode::Io, "Cannot copy the recording to read it: " + error.message(),
-                        path.string());
-        }
-        if (before == std::pair(stampOf(path), stampOf(wal)))
-            return folder;
-    }
-    std::filesystem::remove_all(folder, error);
-    return fail(ErrorCode::Busy, "The recording is being written; try again when the run is over",
-                path.string());
-}
-
-Error damaged(const std::filesystem::path &path, const std::string &what)
-{
-    return Error{ErrorCode::InvalidInput, "The recording is damaged: " + what, path.string()};
-}
 
 } // namespace
 
@@ -171,7 +50,7 @@ RecordingReader::~RecordingReader()
 Result<RecordingReader> RecordingReader::open(const std::filesystem::path &path, const Clock &clock,
                                               Access access)
 {
-    const auto header = readHeader(path);
+    const auto header = readRecordingHeader(path);
     if (!header)
         return tl::unexpected(header.error());
     RecordingReader reader;
@@ -192,7 +71,7 @@ Result<RecordingReader> RecordingReader::open(const std::filesystem::path &path,
     if (access == Access::Living && reader.m_wasUnclosed) {
         mode = Database::Mode::ReadOnly;
     } else if (reader.m_wasUnclosed) {
-        auto copy = copyPrivately(path);
+        auto copy = copyRecordingPrivately(path);
         if (!copy)
             return tl::unexpected(copy.error());
         reader.m_copy = *copy;
@@ -248,17 +127,18 @@ Result<> RecordingReader::checkSchema()
             continue;
         if (statement->text(0) != "table" || tables >= std::size(schema::kTables)
             || statement->text(1) != schema::kTables[tables])
-            return tl::unexpected(damaged(m_path, "its tables are not those of a recording"));
+            return tl::unexpected(
+                damagedRecording(m_path, "its tables are not those of a recording"));
         ++tables;
     }
     if (tables != std::size(schema::kTables))
-        return tl::unexpected(damaged(m_path, "tables are missing"));
+        return tl::unexpected(damagedRecording(m_path, "tables are missing"));
     return {};
 }
 
 std::string RecordingReader::version() const
 {
-    return formatName(schema::kMajor, m_minor);
+    return recordingFormatName(schema::kMajor, m_minor);
 }
 
 Result<> RecordingReader::lookForTrim()
@@ -291,13 +171,13 @@ Result<> RecordingReader::loadSeries()
         const auto fold = statement->integer(4);
         m_seriesSeen = statement->integer(5);
         if (fold < 0 || (fold > kLastFold && !isNewer()) || name.size() > 500)
-            return tl::unexpected(damaged(m_path, "series " + std::to_string(id)));
+            return tl::unexpected(damagedRecording(m_path, "series " + std::to_string(id)));
         if (statement->integer(3) == 1) {
             m_sketchIds[name.substr(0, name.rfind(" (sketch)"))] = id;
             continue;
         }
         if (id != static_cast<std::int64_t>(m_columns.size()))
-            return tl::unexpected(damaged(m_path, "series " + std::to_string(id)));
+            return tl::unexpected(damagedRecording(m_path, "series " + std::to_string(id)));
         m_names.push_back(name);
         // A fold of a newer program is drawn as a level.
         m_columns.push_back({std::move(name), statement->text(2),
@@ -331,6 +211,48 @@ Result<std::map<std::string, std::string>> RecordingReader::meta()
     }
 }
 
+/// Of "seq, t, kind, payload". Nothing: a kind that a newer program added; kinds are only ever
+/// added, and mean nothing to us.
+Result<std::optional<Event>> RecordingReader::eventOf(const Statement &row) const
+{
+    Event event;
+    event.seq = static_cast<std::uint64_t>(row.integer(0));
+    event.t = row.integer(1);
+    const auto kind = row.integer(2);
+    if (isNewer() && kind >= static_cast<std::int64_t>(std::variant_size_v<Payload>))
+        return std::optional<Event>();
+    auto payload = kind < 0 || kind > INT32_MAX
+                       ? std::nullopt
+                       : decodePayload(static_cast<std::uint32_t>(kind), row.blob(3));
+    if (!payload)
+        return tl::unexpected(damagedRecording(m_path, "event " + std::to_string(event.seq)));
+    event.payload = std::move(*payload);
+    return std::optional(std::move(event));
+}
+
+Result<std::vector<Event>> RecordingReader::events(std::uint64_t from, std::uint64_t to)
+{
+    m_database.renewBudget();
+    auto statement = m_database.prepare("SELECT seq, t, kind, payload FROM event WHERE seq >= ? "
+                                        "AND seq <= ? ORDER BY seq");
+    if (!statement)
+        return tl::unexpected(statement.error());
+    statement->bind(1, static_cast<std::int64_t>(from)).bind(2, static_cast<std::int64_t>(to));
+    std::vector<Event> events;
+    while (true) {
+        const auto row = statement->step();
+        if (!row)
+            return tl::unexpected(row.error());
+        if (!*row)
+            return events;
+        auto event = eventOf(*statement);
+        if (!event)
+            return tl::unexpected(event.error());
+        if (*event)
+            events.push_back(std::move(**event));
+    }
+}
+
 Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT, std::int64_t upTo,
                                     std::size_t limit)
 {
@@ -358,7 +280,8 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         const auto t = ticks->integer(0);
         const auto blob = ticks->blob(1);
         if (blob.size() % sizeof(float) != 0 || blob.size() / sizeof(float) > m_names.size())
-            return tl::unexpected(damaged(m_path, "the row at " + std::to_string(t) + " us"));
+            return tl::unexpected(
+                damagedRecording(m_path, "the row at " + std::to_string(t) + " us"));
         const auto count = blob.size() / sizeof(float);
         slice.rows.push_back({t, slice.values.size(), count});
         ::engine::Reader values(blob);
@@ -387,23 +310,18 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
                 slice.rows.pop_back();
             break;
         }
-        Event event;
-        event.seq = static_cast<std::uint64_t>(events->integer(0));
-        event.t = events->integer(1);
-        const auto kind = events->integer(2);
-        // Kinds are only ever added; those of a newer program mean nothing to us.
-        if (isNewer() && kind >= static_cast<std::int64_t>(std::variant_size_v<Payload>)) {
+        auto event = eventOf(*events);
+        if (!event)
+            return tl::unexpected(event.error());
+        if (!*event) {
             ++slice.unknownEvents;
             continue;
         }
-        auto payload = kind < 0 || kind > INT32_MAX
-                           ? std::nullopt
-                           : decodePayload(static_cast<std::uint32_t>(kind), events->blob(3));
-        if (!payload || event.t < last)
-            return tl::unexpected(damaged(m_path, "event " + std::to_string(event.seq)));
-        last = event.t;
-        event.payload = std::move(*payload);
-        slice.events.push_back(std::move(event));
+        if ((*event)->t < last)
+            return tl::unexpected(
+                damagedRecording(m_path, "event " + std::to_string((*event)->seq)));
+        last = (*event)->t;
+        slice.events.push_back(std::move(**event));
     }
 
     auto checks = m_database.prepare(
@@ -420,78 +338,12 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         const auto blob = checks->blob(1);
         Slice::Check check{checks->integer(0), {}};
         if (blob.size() != check.hash.size())
-            return tl::unexpected(damaged(m_path, "keyframe at " + std::to_string(check.t)));
+            return tl::unexpected(
+                damagedRecording(m_path, "keyframe at " + std::to_string(check.t)));
         std::copy(blob.begin(), blob.end(), check.hash.begin());
         slice.checks.push_back(check);
     }
     return slice;
-}
-
-Result<> RecordingReader::rows(std::int64_t afterT, std::int64_t upTo,
-                               const std::function<void(const RowView &)> &each)
-{
-    constexpr std::int64_t kAtOnce = 5000; // keeps every read transaction short
-    std::vector<float> values;
-    while (true) {
-        m_database.renewBudget();
-        auto ticks = m_database.prepare(
-            "SELECT t, vals FROM tick WHERE t > ? AND t <= ? ORDER BY t LIMIT ?");
-        if (!ticks)
-            return tl::unexpected(ticks.error());
-        ticks->bind(1, afterT).bind(2, upTo).bind(3, kAtOnce);
-        std::int64_t count = 0;
-        while (true) {
-            const auto row = ticks->step();
-            if (!row)
-                return tl::unexpected(row.error());
-            if (!*row)
-                break;
-            ++count;
-            afterT = ticks->integer(0);
-            const auto blob = ticks->blob(1);
-            if (blob.size() % sizeof(float) != 0)
-                return tl::unexpected(damaged(m_path, "row at " + std::to_string(afterT) + " us"));
-            // A living file may have got series since they were read.
-            values.resize(std::min(blob.size() / sizeof(float), m_names.size()));
-            ::engine::Reader bytes(blob);
-            for (auto &value : values)
-                bytes(value);
-            each(RowView{afterT, names(values.size()), values});
-        }
-        if (count < kAtOnce)
-            return {};
-    }
-}
-
-Result<> RecordingReader::sketches(const std::string &series, std::int64_t fromSecond,
-                                   std::int64_t toSecond,
-                                   const std::function<void(std::int64_t, const Sketch &)> &each)
-{
-    const auto id = m_sketchIds.find(series);
-    if (id == m_sketchIds.end())
-        return {};
-    constexpr std::int64_t kFarthest = (std::int64_t{1} << 31) - 1;
-    fromSecond = std::clamp(fromSecond, -kFarthest, kFarthest);
-    toSecond = std::clamp(toSecond, -kFarthest, kFarthest);
-    m_database.renewBudget();
-    auto statement = m_database.prepare("SELECT key, data FROM sketch WHERE key >= ? AND key < ? "
-                                        "AND (key & 65535) = ? ORDER BY key");
-    if (!statement)
-        return tl::unexpected(statement.error());
-    statement->bind(1, schema::key(0, fromSecond, 0))
-        .bind(2, schema::key(0, toSecond, 0))
-        .bind(3, id->second);
-    while (true) {
-        const auto row = statement->step();
-        if (!row)
-            return tl::unexpected(row.error());
-        if (!*row)
-            return {};
-        const auto sketch = Sketch::decode(statement->blob(1));
-        if (!sketch)
-            return tl::unexpected(damaged(m_path, "a sketch of " + series));
-        each(schema::secondOf(statement->integer(0)), *sketch);
-    }
 }
 
 Result<std::optional<Keyframe>> RecordingReader::keyframe(std::int64_t upTo)
@@ -528,7 +380,7 @@ Result<std::optional<Keyframe>> RecordingReader::loadKeyframe(std::string_view w
     if (!state || !std::ranges::equal(hash, statement->blob(3)) || state->seq != keyframe.seq
         || state->t != keyframe.t)
         return tl::unexpected(
-            damaged(m_path, "the keyframe at " + std::to_string(keyframe.t) + " us"));
+            damagedRecording(m_path, "the keyframe at " + std::to_string(keyframe.t) + " us"));
     keyframe.state = std::move(*state);
     return std::optional(std::move(keyframe));
 }

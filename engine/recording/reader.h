@@ -6,6 +6,7 @@
 #include "engine/metrics/window.h"
 #include "engine/recording/chain.h"
 #include "engine/recording/database.h"
+#include "engine/recording/pyramid.h"
 #include "engine/recording/schema.h"
 
 #include <functional>
@@ -54,12 +55,21 @@ struct RecordingGap
     std::int64_t from = 0, to = 0, why = 0, lost = 0;
 };
 
+struct ReadCounts
+{
+    std::uint64_t rows = 0, chunks = 0, sketches = 0, bytes = 0;
+};
+
 /// One thread. An unclosed file is read from a private copy of it and its WAL (deleted with the
 /// reader), unless it is our own living file: that one is read beside its writer.
 class RecordingReader
 {
 public:
     enum class Access { File, Living };
+    using UseSecond = std::function<void(std::int64_t second, std::size_t which,
+                                         std::span<const std::uint8_t> sketch)>;
+    using UseWindows = std::function<void(std::int64_t bucket, const pyramid::WindowView &view)>;
+    using UseMerged = std::function<void(std::int64_t bin, std::span<const std::uint8_t> sketch)>;
 
     /// `clock` outlives the reader. Errors: InvalidInput (no recording, damaged), NotFound, Io.
     [[nodiscard]] static Result<RecordingReader>
@@ -104,6 +114,8 @@ public:
     /// before or among them.
     [[nodiscard]] Result<Slice> read(std::uint64_t afterSeq, std::int64_t afterT, std::int64_t upTo,
                                      std::size_t limit);
+    /// Events with from <= seq <= to; kinds of a newer program are left out.
+    [[nodiscard]] Result<std::vector<Event>> events(std::uint64_t from, std::uint64_t to);
     /// Rows only, for drawing: calls `each` in order.
     [[nodiscard]] Result<> rows(std::int64_t afterT, std::int64_t upTo,
                                 const std::function<void(const RowView &)> &each);
@@ -111,6 +123,19 @@ public:
     [[nodiscard]] Result<>
     sketches(const std::string &series, std::int64_t fromSecond, std::int64_t toSecond,
              const std::function<void(std::int64_t second, const Sketch &)> &each);
+    /// As sketches(), encoded and of several series (ids of sketchId) in one go; ordered by second.
+    [[nodiscard]] Result<> seconds(std::span<const std::int64_t> ids, std::int64_t fromSecond,
+                                   std::int64_t toSecond, const UseSecond &use);
+    /// Chunks of the pyramid with from <= bucket < to; those that are not there are left out.
+    [[nodiscard]] Result<> windows(int level, std::int64_t column, std::int64_t from,
+                                   std::int64_t to, const UseWindows &use);
+    /// As windows(), of merged sketches: `bin` counts windows of the level from t = 0.
+    [[nodiscard]] Result<> merged(int level, std::int64_t id, std::int64_t from, std::int64_t to,
+                                  const UseMerged &use);
+    /// Of a sketch by its series, e.g. "gateway.latency"; -1 when there is none.
+    [[nodiscard]] std::int64_t sketchId(const std::string &series) const;
+    /// What the drawing calls have read since the last call: proof that a zoom costs what it may.
+    [[nodiscard]] ReadCounts takeCounts() { return std::exchange(m_counts, {}); }
     /// The newest keyframe with t <= upTo whose bytes match their hash; none is no error.
     [[nodiscard]] Result<std::optional<Keyframe>> keyframe(std::int64_t upTo);
     /// The oldest keyframe, under the same conditions.
@@ -132,6 +157,10 @@ private:
     [[nodiscard]] Result<std::optional<Keyframe>> loadKeyframe(std::string_view where,
                                                                std::int64_t t);
     [[nodiscard]] Result<> loadSeries();
+    [[nodiscard]] Result<std::optional<Event>> eventOf(const Statement &row) const;
+    [[nodiscard]] Result<>
+    chunks(int level, std::int64_t series, std::int64_t from, std::int64_t to,
+           const std::function<void(std::int64_t, std::span<const std::uint8_t>)> &use);
 
     std::filesystem::path m_path, m_copy; ///< m_copy: private folder, or empty
     Database m_database;
@@ -142,6 +171,7 @@ private:
     std::vector<std::string> m_names;
     std::map<std::string, std::int64_t> m_sketchIds;
     std::int64_t m_seriesSeen = 0;
+    ReadCounts m_counts;
 };
 
 } // namespace engine

@@ -11,8 +11,8 @@ namespace engine {
 
 /// Living: the file is being written (by this process or another) and is read beside its writer
 /// until that closes it. The file need not exist yet: it is waited for.
-/// Closed: opened at its end, then folded from its start in the background; marks and verifiedTo
-/// follow.
+/// A file that is there already is shown at its end at once, from its newest keyframe; the fold
+/// from its first event follows in the background (verifiedTo) and gives way to every request.
 /// `clock` outlives it. The destructor stops the thread (at most one statement later).
 class SqliteTimeline final : public Timeline
 {

@@ -1,19 +1,20 @@
 // What recording costs and how fast it is read back:
-//   bench_recording [FOLDER]
-// Prints the writer's CPU at the default load, rows folded per second, and seek and window times on
-// a file of one hour, cold (page cache dropped) and warm.
+//   bench_recording [FILE [HOURS]]
+// Prints the writer's CPU at two loads, then the table of FILE, which is made first when it is not
+// there: 200 series x 10 Hz, 50 events/s, 24 h unless HOURS says otherwise. Without FILE: one hour
+// in a folder of its own, with the same load at 1/4 of an hour beside it (growth).
 
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
-#include "engine/recording/binning.h"
-#include "engine/recording/fold.h"
+#include "engine/metrics/sketch.h"
+#include "engine/metrics/window.h"
 #include "engine/recording/recorder.h"
-#include "engine/recording/writer.h"
+#include "engine/recording/recording_bench.h"
+#include "engine/recording/sample_recording.h"
 
-#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <ctime>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ using namespace engine;
 
 namespace {
 
-constexpr int kSeries = 40, kSketches = 4, kEventsPerSecond = 20;
+constexpr int kSeries = 40;
 
 double threadsCpuSeconds()
 {
@@ -66,10 +67,11 @@ Payload note(std::int64_t i)
     return process;
 }
 
-void writerCpu(const std::filesystem::path &folder, const Clock &clock)
+/// Every `every`-th window of 100 ms, so many events per second.
+void writerCpu(const std::filesystem::path &folder, const Clock &clock, int every, int events)
 {
     RecorderOptions options;
-    options.path = folder / "live.drl";
+    options.path = folder / ("live" + std::to_string(every) + ".drl");
     auto recorder = Recorder::start(options, clock);
     if (!recorder)
         return;
@@ -87,118 +89,69 @@ void writerCpu(const std::filesystem::path &folder, const Clock &clock)
     for (int k = 1; k <= kWindows; ++k) {
         const MonoTime end(run.start + k * kWindow.count());
         clock.waitUntil(end, {});
+        for (int i = 0; i < events / 10; ++i)
+            (*recorder)->append(note(k + i));
+        if (k % every != 0)
+            continue;
         for (auto &window : all[static_cast<std::size_t>(k) - 1]) {
             window.end = end.count();
             (*recorder)->append(std::move(window));
         }
-        for (int i = 0; i < kEventsPerSecond / 10; ++i)
-            (*recorder)->append(note(k + i));
     }
     (void)(*recorder)->flush();
     const double share = (threadsCpuSeconds() - cpu) / (seconds(clock) - wall);
     const auto status = (*recorder)->status();
-    fmt::print("writer, {} series x 10 Hz, {} events/s: {:.2f} % of a core ({} events, problem "
+    fmt::print("writer, {} series x {} Hz, {} events/s: {:.2f} % of a core ({} events, problem "
                "'{}')\n",
-               kSeries, kEventsPerSecond, share * 100, status.committedSeq, status.problem);
+               kSeries, 10 / every, events, share * 100, status.committedSeq, status.problem);
     (void)(*recorder)->close();
 }
 
-std::filesystem::path hourFile(const std::filesystem::path &folder, const Clock &clock)
+/// True: it is there now.
+bool make(const std::filesystem::path &path, double hours, const Clock &clock)
 {
-    const auto path = folder / "hour.drl";
-    auto writer = RecordingWriter::create(path, nullptr, {});
-    if (!writer)
-        return path;
-    Random random(2, 2);
-    RowAssembler assembler;
-    RunStarted run;
-    run.start = 1'000'000;
-    writer->event(run, 0);
-    const double wall = seconds(clock);
-    for (std::int64_t k = 1; k <= 36'000; ++k) {
-        const auto end = run.start + k * kWindow.count();
-        for (const auto &window : windows(end, random))
-            assembler.add(window);
-        for (int i = 0; i < kEventsPerSecond / 10; ++i)
-            writer->event(note(k + i), k * 100'000 - 50'000);
-        writer->row(k * 100'000, assembler.take(MonoTime(end)));
-        if (k % 100 == 0 && !writer->commit())
-            fmt::print("commit failed\n");
+    SampleOptions options;
+    options.hours = hours;
+    const auto made = makeSampleRecording(path, options, clock, {}, [](double done) {
+        fmt::print(stderr, "\r{:5.1f} %", done * 100);
+    });
+    fmt::print(stderr, "\r");
+    if (!made) {
+        fmt::print("{}\n", made.error().text());
+        return false;
     }
-    if (const auto closed = writer->close(clock, Micros{0}); !closed)
-        fmt::print("{}\n", closed.error().text());
-    fmt::print("one hour written in {:.1f} s, {:.1f} MB\n", seconds(clock) - wall,
-               static_cast<double>(std::filesystem::file_size(path)) / 1e6);
-    return path;
-}
-
-void dropCache(const std::filesystem::path &path)
-{
-    const int fd = ::open(path.c_str(), O_RDONLY);
-    ::fsync(fd);
-    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    ::close(fd);
-}
-
-template <class Work>
-void timed(const char *what, const Clock &clock, int runs, const std::filesystem::path &path,
-           Work work)
-{
-    for (const bool isCold : {true, false}) {
-        std::vector<double> times;
-        for (int i = 0; i < runs; ++i) {
-            if (isCold)
-                dropCache(path);
-            auto reader = RecordingReader::open(path, clock);
-            if (!reader)
-                return;
-            const double from = seconds(clock);
-            work(*reader, i);
-            times.push_back((seconds(clock) - from) * 1000);
-        }
-        std::sort(times.begin(), times.end());
-        fmt::print("{:<28} {:<5} p50 {:7.2f} ms   p99 {:7.2f} ms\n", what, isCold ? "cold" : "warm",
-                   times[times.size() / 2], times[times.size() * 99 / 100]);
-    }
+    fmt::print("made {:.2f} h: {:.1f} MB ({:.1f} MB/h), {} rows, {} events in {:.1f} s\n", hours,
+               static_cast<double>(made->bytes) / 1e6,
+               static_cast<double>(made->bytes) / 1e6 / hours, made->rows, made->events,
+               made->seconds);
+    return true;
 }
 
 } // namespace
 
 int main(int argc, char **argv)
 {
-    auto pattern = (argc > 1 ? std::string(argv[1]) : std::string("/tmp")) + "/bench-XXXXXX";
+    std::string pattern = "/tmp/bench-XXXXXX";
     if (!::mkdtemp(pattern.data()))
         return 1;
     const std::filesystem::path folder(pattern);
     const auto &clock = systemClock();
-    writerCpu(folder, clock);
-    const auto path = hourFile(folder, clock);
-    {
-        auto reader = RecordingReader::open(path, clock);
-        const double from = seconds(clock);
-        const auto folded = foldRecording(*reader, INT64_MAX, true);
-        const double took = seconds(clock) - from;
-        if (folded)
-            fmt::print("fold from the start: {:.0f} rows/s, hashes {}\n", 36'000 / took,
-                       folded->differsAt == INT64_MIN ? "equal" : "DIFFER");
+    writerCpu(folder, clock, 5, 10); // the default profile: 2 Hz
+    writerCpu(folder, clock, 1, 20);
+    const auto path = argc > 1 ? std::filesystem::path(argv[1]) : folder / "hour.drl";
+    const double hours = argc > 2 ? std::atof(argv[2]) : argc > 1 ? 24 : 1;
+    bool isThere = std::filesystem::exists(path) || make(path, hours, clock);
+    if (argc == 1)
+        isThere = isThere && make(folder / "quarter.drl", hours / 4, clock);
+    BenchOptions options;
+    options.checkAll = true;
+    if (isThere) {
+        const auto bench = benchRecording(path, options, clock, [](const std::string &line) {
+            fmt::print(stderr, "{}\n", line);
+        });
+        fmt::print("{}", bench ? benchText(*bench) : bench.error().text() + "\n");
     }
-    Random random(3, 3);
-    timed("seek", clock, 100, path, [&](RecordingReader &reader, int) {
-        (void)foldRecording(reader, static_cast<std::int64_t>(random.below(3'600'000'000)));
-    });
-    const std::vector<std::string> drawn = {"source/0.latency.p50", "source/0.latency.p95",
-                                            "source/0.latency.p99", "source/0.requests0",
-                                            "source/1.latency.p99", "source/1.requests0"};
-    const auto window = [&](std::int64_t length, int bins) {
-        return [&, length, bins](RecordingReader &reader, int) {
-            const auto from = static_cast<std::int64_t>(
-                random.below(3'600'000'000 - static_cast<std::uint64_t>(length) + 1));
-            (void)binSeries(reader, RowCache(), gridFor(from, from + length, bins), drawn);
-        };
-    };
-    timed("2 min raw", clock, 50, path, window(120'000'000, 1200));
-    timed("10 min, 1 s bins", clock, 30, path, window(600'000'000, 1000));
-    timed("1 h, 5 s bins (no pyramid)", clock, 10, path, window(3'600'000'000, 1000));
     std::error_code error;
     std::filesystem::remove_all(folder, error);
+    return isThere ? 0 : 1;
 }
