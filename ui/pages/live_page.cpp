@@ -3,6 +3,7 @@
 #include "ui/models/cell_delegate.h"
 #include "ui/models/process_model.h"
 #include "ui/session/session.h"
+#include "ui/session/track_data.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/indicator_strip.h"
 #include "ui/widgets/inspector.h"

@@ -49,6 +49,10 @@ void LanesView::show(const engine::TimelineSnapshot &snapshot, const RunFacts &f
     m_axis.left = kPlotLeft;
     m_axis.right = width() - m_gutter;
     collect(snapshot);
+    // Long recordings hold thousands: only what the window can show is laid out and drawn.
+    std::erase_if(m_items, [this](const Item &item) {
+        return item.to < m_axis.from - (m_axis.to - m_axis.from) || item.from > m_axis.to;
+    });
     layOutRows();
     QStringList spoken;
     for (const auto &item : m_items)

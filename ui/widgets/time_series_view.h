@@ -37,7 +37,7 @@ struct Overlay
 {
     std::vector<FaultBand> bands;
     std::vector<PhaseMark> marks;
-    std::optional<double> playhead, crosshair;
+    std::optional<double> playhead, crosshair, loopFrom, loopTo;
     bool valuesInGutter = false; ///< Playback: right of the plot; Live: at the curve's end
 };
 
@@ -85,6 +85,7 @@ protected:
     void mouseReleaseEvent(QMouseEvent *event) override;
     void leaveEvent(QEvent *event) override;
     void wheelEvent(QWheelEvent *event) override;
+    void keyPressEvent(QKeyEvent *event) override;
 
 private:
     [[nodiscard]] QRectF plot() const;

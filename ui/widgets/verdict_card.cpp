@@ -145,7 +145,17 @@ void VerdictCard::setCanRerun(bool can)
     m_rerun->setVisible(can);
 }
 
-void VerdictCard::show(const engine::Verdict &verdict, const QString &seal, bool sound)
+void VerdictCard::setSeal(const QString &seal, bool sound)
+{
+    if (m_seal->text() == seal && !m_sealIcon->pixmap().isNull())
+        return;
+    m_seal->setText(seal);
+    m_sealIcon->setPixmap(iconPixmap(sound ? QStringLiteral("agent") : QStringLiteral("warning"),
+                                     sound ? tokens().textMuted : tokens().warning, 14,
+                                     devicePixelRatioF()));
+}
+
+void VerdictCard::show(const engine::Verdict &verdict)
 {
     m_verdict = verdict;
     const StateWord word = verdictWord(verdict.word);
@@ -162,10 +172,6 @@ void VerdictCard::show(const engine::Verdict &verdict, const QString &seal, bool
     m_reason->setText(qs(verdict.reason));
     m_reason->setVisible(!verdict.reason.empty() && verdict.reason != verdict.sentence);
     m_goThere->setVisible(verdict.reasonAt.has_value());
-    m_seal->setText(seal);
-    m_sealIcon->setPixmap(iconPixmap(sound ? QStringLiteral("agent") : QStringLiteral("warning"),
-                                     sound ? tokens().textMuted : tokens().warning, 14,
-                                     devicePixelRatioF()));
     // The layout gives wrapped words too little height where the card's is fixed.
     for (auto *label : {m_sentence, m_reason})
         label->setFixedHeight(std::max(0, label->heightForWidth(label->parentWidget()->width())));

@@ -19,8 +19,9 @@ class VerdictCard : public QFrame
     Q_OBJECT
 public:
     explicit VerdictCard(QWidget *parent = nullptr);
-    /// `seal`: one line about the recording itself, with its tone of trust.
-    void show(const engine::Verdict &verdict, const QString &seal, bool sound);
+    void show(const engine::Verdict &verdict);
+    /// One line about the recording itself, with its tone of trust. Cheap when it stays the same.
+    void setSeal(const QString &seal, bool sound);
     void setCanRerun(bool can);
 
 Q_SIGNALS:
