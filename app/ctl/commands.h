@@ -20,5 +20,7 @@ void addDrillCommands(CLI::App &app, Context &context);
 void addRecordingCommands(CLI::App &app, Context &context);
 void addModelCommands(CLI::App &app, Context &context);
 void addSystemCommands(CLI::App &app, Context &context);
+void addPlayCommand(CLI::App &app, Context &context);
+void addCompareCommand(CLI::App &app, Context &context);
 
 } // namespace ctl

@@ -24,6 +24,8 @@ int main(int argc, char **argv)
     ctl::addShopCommands(app, context);
     ctl::addDrillCommands(app, context);
     ctl::addRecordingCommands(app, context);
+    ctl::addPlayCommand(app, context);
+    ctl::addCompareCommand(app, context);
     ctl::addModelCommands(app, context);
     ctl::addSystemCommands(app, context);
     try {

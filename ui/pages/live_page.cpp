@@ -296,6 +296,19 @@ bool LivePage::handleKey(int key, Qt::KeyboardModifiers)
     }
 }
 
+std::vector<KeyHelp> LivePage::keys() const
+{
+    return {{tr("Space, K"), tr("Hold the picture, or follow again")},
+            {tr("End"), tr("Back to the newest moment")},
+            {tr("Home"), tr("To inject")},
+            {QStringLiteral(", ."), tr("Previous, next event")},
+            {QStringLiteral("A, D"), tr("Move the window left, right")},
+            {QStringLiteral("W, S"), tr("Zoom in, out")},
+            {QStringLiteral("M"), tr("Write a note at the playhead")},
+            {tr("Click, drag"), tr("On a chart or a lane: hold the picture there")},
+            {QStringLiteral("F8"), tr("Charts as a table")}};
+}
+
 void LivePage::toggleTable()
 {
     m_tracks->toggleTable();

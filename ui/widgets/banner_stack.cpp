@@ -31,6 +31,9 @@ void BannerStack::show(const std::vector<Banner> &banners)
     }
     for (const auto &banner : m_banners)
         m_layout->addWidget(strip(banner));
+    for (auto *frame : findChildren<QFrame *>(QString(), Qt::FindDirectChildrenOnly))
+        if (m_layout->indexOf(frame) >= 0)
+            frame->show(); // at once, not with the next turn of the loop
     setVisible(!m_banners.empty());
 }
 

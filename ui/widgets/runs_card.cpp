@@ -42,8 +42,9 @@ RunsCard::RunsCard(QWidget *parent) : QFrame(parent)
     m_count = makeLabel({}, "muted", "runsCountLabel", this);
     head->addWidget(m_count);
     head->addStretch();
-    head->addWidget(
-        makeLabel(tr("drop a recording here to open it"), "muted", "runsHintLabel", this));
+    m_hint = makeLabel(tr("drop a recording here to open it"), "muted", "runsHintLabel", this);
+    head->addWidget(m_hint);
+    head->addSpacing(12);
     m_search = named(new QLineEdit(this), "runsSearchEdit");
     m_search->setPlaceholderText(tr("Search drill, run, shop, verdict"));
     m_search->setAccessibleName(tr("Search runs"));
@@ -101,7 +102,9 @@ void RunsCard::filter()
 void RunsCard::resizeEvent(QResizeEvent *event)
 {
     QFrame::resizeEvent(event);
-    m_table->setColumnHidden(RunsModel::Run, width() < 780);
+    const bool isNarrow = width() < 800;
+    m_table->setColumnHidden(RunsModel::Run, isNarrow);
+    m_hint->setVisible(!isNarrow);
 }
 
 } // namespace ui

@@ -33,7 +33,7 @@ private:
     std::vector<engine::RecordingSummary> m_all;
     RunsModel *m_model = nullptr;
     QTableView *m_table = nullptr;
-    QLabel *m_empty = nullptr, *m_count = nullptr;
+    QLabel *m_empty = nullptr, *m_count = nullptr, *m_hint = nullptr;
     QLineEdit *m_search = nullptr;
 };
 

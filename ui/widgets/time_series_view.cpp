@@ -1,6 +1,7 @@
 #include "ui/widgets/time_series_view.h"
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/track_change.h"
 
 #include <QChart>
 #include <QLineSeries>
@@ -12,7 +13,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace ui {
 
@@ -102,12 +102,20 @@ void TimeSeriesView::restyle()
 
 void TimeSeriesView::show(const TimeAxis &axis, TrackValues values, const Overlay &overlay)
 {
-    m_axis = axis;
+    const QRectF area = plot();
+    TimeAxis next = axis;
+    next.left = area.left();
+    next.right = area.right();
+    const bool onlyMoved = next == m_axis && overlay.valuesInGutter
+                           && differInPlayheadOnly(m_values, values, m_overlay, overlay);
+    const Overlay before = m_overlay;
+    m_axis = next;
     m_values = std::move(values);
     m_overlay = overlay;
-    const QRectF area = plot();
-    m_axis.left = area.left();
-    m_axis.right = area.right();
+    if (onlyMoved) {
+        updateMoved(before);
+        return;
+    }
 
     // Series first with their signals held back, then the axes: one recalculation per refresh.
     const auto scaled = [&](double v) { return m_spec.log ? std::log10(v) : v; };
@@ -136,6 +144,21 @@ void TimeSeriesView::show(const TimeAxis &axis, TrackValues values, const Overla
             Q_EMIT line->pointsReplaced();
     setAccessibleDescription(m_values.sentence);
     viewport()->update();
+}
+
+/// Only what the playhead and the crosshair leave and reach, and the values in the gutter.
+void TimeSeriesView::updateMoved(const Overlay &before)
+{
+    constexpr double kReach = 5; ///< of the dots on the playhead
+    QRegion stale(
+        QRectF(plot().right(), 0, viewport()->width() - plot().right(), viewport()->height())
+            .toAlignedRect());
+    for (const auto &t :
+         {before.playhead, m_overlay.playhead, before.crosshair, m_overlay.crosshair})
+        if (t)
+            stale +=
+                QRectF(m_axis.x(*t) - kReach, 0, 2 * kReach, viewport()->height()).toAlignedRect();
+    viewport()->update(stale);
 }
 
 std::vector<double> TimeSeriesView::stackedUpTo(std::size_t curve) const

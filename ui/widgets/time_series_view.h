@@ -91,6 +91,7 @@ private:
     [[nodiscard]] QRectF plot() const;
     [[nodiscard]] double yOf(double value) const;
     [[nodiscard]] std::vector<double> stackedUpTo(std::size_t curve) const;
+    void updateMoved(const Overlay &before);
     void placePlot();
     void restyle();
     void fillAreas(QPainter &painter) const;

@@ -27,7 +27,7 @@ TrackStack::TrackStack(QWidget *parent) : QWidget(parent)
     const auto specs = trackSpecs();
     for (std::size_t i = 0; i < TrackCount; ++i) {
         m_tracks[i] = new TimeSeriesView(specs[i], charts);
-        m_tracks[i]->setMinimumHeight(60);
+        m_tracks[i]->setMinimumHeight(54);
         layout->addWidget(m_tracks[i], i == LatencyTrack ? 11 : 10);
         auto *track = m_tracks[i];
         connect(track, &TimeSeriesView::pressedAt, this, &TrackStack::seekAsked);

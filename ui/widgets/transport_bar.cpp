@@ -129,6 +129,10 @@ TransportBar::TransportBar(QWidget *parent) : QWidget(parent)
     m_live->hide();
     m_since = makeLabel({}, "strong", "sinceLabel", this);
     m_wall = makeLabel({}, "muted", "wallLabel", this);
+    // Of fixed size: a text that changes with every step must not lay out the page anew.
+    const QFontMetrics metrics(typeFont(Type::Body, QFont::DemiBold));
+    m_since->setFixedSize(metrics.horizontalAdvance(QStringLiteral("+00:00:00.0 ")), 20);
+    m_wall->setFixedSize(metrics.horizontalAdvance(QStringLiteral("00:00:00.0 ")), 20);
     m_chips = named(new MeasureChips(this), "measureChips");
     for (auto *widget :
          std::initializer_list<QWidget *>{m_faultBack, m_back, m_play, m_forward, m_faultForward,

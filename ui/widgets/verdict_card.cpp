@@ -46,6 +46,8 @@ private:
 
 namespace {
 
+constexpr int kWordsWidth = 268;
+
 const char *roleOf(Tone tone)
 {
     switch (tone) {
@@ -96,8 +98,8 @@ VerdictCard::VerdictCard(QWidget *parent) : QFrame(parent)
     seal->setSpacing(6);
     m_sealIcon = named(new QLabel(this), "sealIconLabel");
     m_seal = makeLabel({}, "secondary", "sealLabel", this);
-    m_seal->setWordWrap(true);
-    seal->addWidget(m_sealIcon, 0, Qt::AlignTop);
+    m_seal->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    seal->addWidget(m_sealIcon);
     seal->addWidget(m_seal, 1);
     left->addLayout(seal);
     left->addStretch();
@@ -113,7 +115,8 @@ VerdictCard::VerdictCard(QWidget *parent) : QFrame(parent)
     auto *leftBox = named(new QWidget(this), "verdictWords");
     leftBox->setLayout(left);
     left->setContentsMargins(0, 0, 0, 0);
-    leftBox->setFixedWidth(268);
+    leftBox->setFixedWidth(kWordsWidth);
+    m_words = leftBox;
     layout->addWidget(leftBox);
 
     auto *rule = named(new QFrame(this), "verdictRule");
@@ -147,9 +150,11 @@ void VerdictCard::setCanRerun(bool can)
 
 void VerdictCard::setSeal(const QString &seal, bool sound)
 {
-    if (m_seal->text() == seal && !m_sealIcon->pixmap().isNull())
+    if (m_seal->toolTip() == seal && !m_sealIcon->pixmap().isNull())
         return;
-    m_seal->setText(seal);
+    // One line in full length on the tooltip: the tracks need the height more.
+    m_seal->setText(m_seal->fontMetrics().elidedText(seal, Qt::ElideRight, kWordsWidth - 24));
+    m_seal->setToolTip(seal);
     m_sealIcon->setPixmap(iconPixmap(sound ? QStringLiteral("agent") : QStringLiteral("warning"),
                                      sound ? tokens().textMuted : tokens().warning, 14,
                                      devicePixelRatioF()));
@@ -178,8 +183,9 @@ void VerdictCard::show(const engine::Verdict &verdict)
     m_model->show(verdict.measures);
     m_table->setVisible(count > 0);
     m_noMeasures->setVisible(count == 0);
-    const int rows = std::clamp(static_cast<int>(count), 5, 6);
-    setFixedHeight(26 + 40 * rows + 28);
+    const int rows = std::clamp(static_cast<int>(count), 2, 6);
+    m_words->layout()->activate();
+    setFixedHeight(std::max(26 + 40 * rows + 28, m_words->sizeHint().height() + 24));
     update();
 }
 

@@ -37,6 +37,7 @@ private:
     QLabel *m_word = nullptr, *m_count = nullptr, *m_sentence = nullptr, *m_reason = nullptr;
     QLabel *m_sealIcon = nullptr, *m_seal = nullptr, *m_noMeasures = nullptr;
     QPushButton *m_rerun = nullptr, *m_report = nullptr, *m_goThere = nullptr;
+    QWidget *m_words = nullptr;
     QTableView *m_table = nullptr;
     MeasureModel *m_model = nullptr;
     engine::Verdict m_verdict;
