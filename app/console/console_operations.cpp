@@ -120,7 +120,11 @@ engine::RunProgress ConsoleOperations::progress() const
     }
     auto &health = progress.recorder;
     health.problem = status.problem;
+    if (status.since > 0)
+        health.since = m_clock.wallMicros() - (m_clock.now().count() - status.since);
+    health.heldBytes = status.heldBytes;
     health.lost = status.lost;
+    health.thinned = status.thinned;
     return progress;
 }
 
