@@ -1,6 +1,7 @@
 #pragma once
-// The window: mode bar, top bar, pages, status bar, and the commands that reach everywhere. It
-// arranges pages and carries wishes between them; what is shown is decided in the pages.
+// The window: mode bar, top bar, banners, pages, status line, and the commands that reach
+// everywhere. It arranges pages and carries wishes between them; what is shown is decided in the
+// pages.
 // GUI thread. Operations outlive the window.
 
 #include "ui/session/session.h"
@@ -9,18 +10,18 @@
 #include <QMainWindow>
 #include <QTimer>
 
-class QLabel;
-class QPushButton;
 class QStackedWidget;
 
 namespace ui {
 
+class BannerStack;
 class HomePage;
 class LivePage;
 class ModeBar;
 class Page;
 class PlaybackPage;
-class RunBadge;
+class StatusLine;
+class TopBar;
 
 class MainWindow : public QMainWindow
 {
@@ -38,6 +39,8 @@ public:
     void startDrill(const QString &path);
     /// 5 Hz on two cores or fewer, else 10 Hz; `hertz` overrides (benchmarks).
     void setRefreshRate(int hertz);
+    /// As by the button: for who heard the emergency key elsewhere.
+    void haltAll() { halt(false); }
     /// A sentence of the engine module's state for the status bar.
     void setEngineText(const QString &text);
 
@@ -53,36 +56,36 @@ protected:
     void changeEvent(QEvent *event) override;
 
 private:
-    void buildTopBar();
     void buildPages();
-    void buildStatusBar();
+    void connectPages();
     void buildCommands();
     QAction *command(const char *id, const QString &text, const QKeySequence &keys,
                      const std::function<void()> &run);
     void pulse();
     void showStatus();
     void showBadge();
-    void sayProblem(const QString &text);
+    void say(const QString &text);
     void halt(bool release);
+    void startShop();
+    void offerAgain(const QString &drillTitle);
+    void chooseRecording();
     void exportReport(const QString &recording);
+    void showKeys();
+    void showPalette();
     void setScheme(Scheme scheme);
     [[nodiscard]] Page *page() const;
 
     Session m_session;
     QTimer m_timer;
-    QTimer m_problemTimer;
     ModeBar *m_modes = nullptr;
-    QWidget *m_topBar = nullptr;
+    TopBar *m_topBar = nullptr;
+    BannerStack *m_banners = nullptr;
     QStackedWidget *m_stack = nullptr;
     HomePage *m_home = nullptr;
     LivePage *m_live = nullptr;
     PlaybackPage *m_playback = nullptr;
-    RunBadge *m_badge = nullptr;
-    QLabel *m_target = nullptr, *m_recIcon = nullptr, *m_rec = nullptr;
-    QPushButton *m_halt = nullptr, *m_commands = nullptr;
-    QWidget *m_haltBanner = nullptr;
-    QLabel *m_statusFault = nullptr, *m_statusRecorder = nullptr, *m_statusEngine = nullptr;
-    QLabel *m_statusMessage = nullptr;
+    StatusLine *m_status = nullptr;
+    QAction *m_undo = nullptr; ///< acts on the run that is on, so not while Playback is open
     bool m_painted = false, m_halted = false;
 };
 

@@ -26,9 +26,10 @@ Result<DrillOutcome> runOnce(engine::LocalCluster &cluster, const engine::Paths 
     options.path = file;
     options.key = &*key;
     options.meta = {{"title", drill.title}, {"build", DRILLROOM_VERSION}};
-    auto recorder = engine::Recorder::start(options, clock);
-    if (!recorder)
-        return tl::unexpected(recorder.error());
+    auto started = engine::Recorder::start(options, clock);
+    if (!started)
+        return tl::unexpected(started.error());
+    std::shared_ptr<engine::Recorder> recorder = std::move(*started);
     if (hooks.recording)
         hooks.recording(file);
 
@@ -42,13 +43,17 @@ Result<DrillOutcome> runOnce(engine::LocalCluster &cluster, const engine::Paths 
     {
         // Best effort: without it only the note beside the file is lost, should we die.
         (void)cluster.setRecording(file);
-        engine::DrillRunner runner(cluster, **recorder, clock, drill, settings, hooks.news);
+        engine::DrillRunner runner(cluster, *recorder, clock, drill, settings, hooks.news);
+        if (hooks.on)
+            hooks.on({recorder, [&runner](std::string why) { runner.abort(std::move(why)); }});
         ran = runner.run(stop);
+        if (hooks.on)
+            hooks.on({});
     }
-    const auto closed = (*recorder)->close();
+    const auto closed = recorder->close();
     if (!ran) {
         std::error_code error;
-        recorder->reset();
+        recorder.reset();
         for (const char *tail : {"", "-wal", "-shm"})
             fs::remove(fs::path(file.string() + tail), error);
         return tl::unexpected(ran.error());

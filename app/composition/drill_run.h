@@ -5,6 +5,7 @@
 #include "engine/agent/local_cluster.h"
 #include "engine/drill/drill_file.h"
 #include "engine/drill/drill_runner.h"
+#include "engine/recording/recorder.h"
 
 namespace app {
 
@@ -19,11 +20,21 @@ struct DrillOrder
     int retryNoise = 0; ///< how many runs that the host disturbed may be repeated
 };
 
+/// A run that is on, for who wants to add to its recording or end it.
+struct RunOn
+{
+    std::shared_ptr<engine::Recorder> recorder; ///< null = the run is over
+    std::function<void(std::string why)> abort; ///< ends it in order: undone first, then recorded
+};
+
 struct DrillHooks
 {
     std::function<void(const std::filesystem::path &)>
         recording;                                     ///< the file that is being written now
     std::function<void(const engine::RunNews &)> news; ///< on the run's thread
+    /// With the run before it begins, and with an empty one before it goes away: neither recorder
+    /// nor abort may be kept or called after that. On the calling thread.
+    std::function<void(const RunOn &)> on;
 };
 
 struct DrillOutcome

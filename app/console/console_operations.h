@@ -1,17 +1,15 @@
 #pragma once
-// The console's acts on a real shop: agent by LocalCluster, runs by DrillRunner, recordings by
-// Recorder. The one place of the console that names these.
+// The operator's acts on a real shop: the shop by ShopKeeper, runs by app::runDrill, recordings by
+// openTimeline.
 //
 // Threads: calls come from the GUI thread (lists and shop() from pool threads) and never block it.
-// Commands to the agent run on one worker in order; a run is waited for on a thread of its own; the
-// emergency stop has its own thread and needs none of the others. Replies are posted to the GUI
-// thread.
+// Commands to the agent run on one worker in order; a run has a thread of its own; so has the
+// emergency stop, which needs none of the others. Replies are posted to the GUI thread.
 
+#include "app/composition/drill_run.h"
 #include "app/console/run_lists.h"
+#include "app/console/shop_keeper.h"
 #include "app/console/worker.h"
-#include "engine/agent/local_cluster.h"
-#include "engine/drill/drill_runner.h"
-#include "engine/recording/idle_recorder.h"
 
 #include <QObject>
 
@@ -22,7 +20,8 @@ class ConsoleOperations final : public engine::Operations
 public:
     /// `clock` outlives it. `shop` is the folder used by startShop and by drills.
     ConsoleOperations(engine::Paths paths, std::string shop, const engine::Clock &clock);
-    /// Aborts a run that is on, waits until its recording is closed, gives the lease back.
+    /// Stops what is being made, aborts a run that is on, waits until its recording is closed,
+    /// gives the lease back.
     ~ConsoleOperations() override;
 
     std::vector<engine::DrillSummary> drills() override;
@@ -45,42 +44,35 @@ public:
                       Reply<void> done) override;
 
 private:
-    using Cluster = std::shared_ptr<engine::LocalCluster>;
-
     void answer(Reply<void> done, engine::Result<void> result);
     void say(const std::string &message);
-    void act(engine::OperatorActed act);
+    void act(engine::Act act, std::string who, std::string text = {}, std::string target = {});
+    /// A stop for what begins now; ends with stopEverything().
+    [[nodiscard]] std::stop_token newOrder();
+    void endOrder(const std::string &why);
+    void onCluster(Reply<void> done,
+                   std::function<engine::Result<void>(engine::LocalCluster &)> what);
     // On the worker:
-    [[nodiscard]] engine::Result<Cluster> cluster();
-    [[nodiscard]] engine::Result<void> ensureShopFolder();
-    [[nodiscard]] engine::Result<void> bringUp(const engine::ShopNeed &need);
-    [[nodiscard]] engine::Result<void> idleLoad();
-    [[nodiscard]] engine::Result<void> beginRun(const std::string &path);
-    void recordIdle();
-    void stopIdle();
-    void waitForRun(const std::shared_ptr<engine::Recorder> &recorder);
-    void finishRun();
-    void listenWith(const std::shared_ptr<engine::RunSink> &sink);
+    [[nodiscard]] engine::Result<void> beginRun(const std::string &path, std::stop_token stop);
+    void endRun(const std::string &error);
+    // On the run's thread:
+    void run(ShopKeeper::Cluster cluster, app::DrillOrder order, std::stop_token stop);
 
     const engine::Paths m_paths;
-    const std::string m_shop;
     const engine::Clock &m_clock;
     RunList m_runs;
+    ShopKeeper m_keeper;
     QObject m_guiContext; ///< replies stop with it
 
     mutable std::mutex m_mutex;
-    engine::RunProgress m_progress;               ///< under m_mutex
-    Cluster m_cluster;                            ///< under m_mutex
-    std::shared_ptr<engine::RunSink> m_sink;      ///< under m_mutex: of the run, else idle
-    std::shared_ptr<engine::IdleRecorder> m_idle; ///< under m_mutex: null while a run is on
-    std::string m_clusterProblem;                 ///< under m_mutex: why there is no agent
+    engine::RunProgress m_progress; ///< under m_mutex
+    app::RunOn m_run;               ///< under m_mutex, so that it does not go away while it is used
+    std::stop_source m_order;       ///< under m_mutex: of the newest long command
+    bool m_closing = false;         ///< under m_mutex
 
-    // Worker only
-    std::optional<engine::SigningKey> m_key;
-    std::unique_ptr<engine::DrillRunner> m_runner;
-    std::jthread m_haltThread; ///< GUI thread starts it
-    std::jthread m_waiter;     ///< waits for the run's end
-    Worker m_worker;           ///< last but for nothing: stops before what it uses
+    std::jthread m_runThread; ///< the worker starts and joins it
+    Worker m_halter;          ///< the emergency stop waits behind nothing else
+    Worker m_worker;          ///< last: stops before what it uses
 };
 
 } // namespace console

@@ -1,6 +1,7 @@
 // drillroom: the console. Puts the window together with a real shop's operations.
 
 #include "app/console/console_operations.h"
+#include "app/console/halt_key.h"
 #include "engine/model/torch_module.h"
 #include "ui/main_window.h"
 #include "ui/session/background.h"
@@ -9,6 +10,7 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QFileInfo>
+#include <QGuiApplication>
 #include <QTimer>
 
 #include <cstdio>
@@ -39,6 +41,7 @@ struct Options
 {
     std::string shop = "demo";
     QString open, page, screenshot, drill;
+    bool benchStart = false;
     ui::Scheme scheme = ui::Scheme::Dark;
     int screenshotMillis = 3000;
 };
@@ -60,6 +63,9 @@ std::optional<Options> parse(const QApplication &application)
     option("start-drill", "A drill to start at once", "file");
     option("screenshot", "Save a picture of the window, then quit", "file");
     option("after", "Milliseconds before the picture is taken", "ms", QStringLiteral("3000"));
+    parser.addOption(
+        {QStringLiteral("bench-start"),
+         QApplication::translate("main", "Print when the window was first painted, then quit")});
     parser.addPositionalArgument(QStringLiteral("recording"),
                                  QApplication::translate("main", "A recording to play"));
     parser.addHelpOption();
@@ -79,6 +85,7 @@ std::optional<Options> parse(const QApplication &application)
     options.drill = parser.value(QStringLiteral("start-drill"));
     options.screenshot = parser.value(QStringLiteral("screenshot"));
     options.screenshotMillis = parser.value(QStringLiteral("after")).toInt();
+    options.benchStart = parser.isSet(QStringLiteral("bench-start"));
     const QString theme = parser.value(QStringLiteral("theme"));
     if (theme != QLatin1String("dark") && theme != QLatin1String("light")) {
         std::fprintf(stderr, "drillroom: --theme is dark or light, not \"%s\"\n",
@@ -121,10 +128,31 @@ void loadEngine(ui::MainWindow &window, const engine::Paths &paths)
         });
 }
 
+/// HALT ALL that works while the GUI thread is stuck: the key has a thread of its own, which goes
+/// over the plain socket; the window hears of it when it can.
+std::unique_ptr<console::HaltKey> watchHaltKey(ui::MainWindow &window, const engine::Paths &paths)
+{
+    if (QGuiApplication::platformName() != QLatin1String("xcb"))
+        return nullptr;
+    auto key = std::make_unique<console::HaltKey>(
+        static_cast<std::uint32_t>(window.winId()), [&window, paths] {
+            (void)engine::haltOverSocket(paths);
+            QMetaObject::invokeMethod(
+                &window, [&window] { window.haltAll(); }, Qt::QueuedConnection);
+        });
+    if (!key->works())
+        std::fprintf(stderr,
+                     "drillroom: Ctrl+Shift+X works only while the window answers (%s); else use "
+                     "drillctl halt\n",
+                     key->problem().c_str());
+    return key;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
+    const auto began = engine::systemClock().now();
     if (has(argc, argv, "--version")) {
         std::puts("drillroom " DRILLROOM_VERSION);
         return 0;
@@ -149,6 +177,12 @@ int main(int argc, char **argv)
     {
         ui::MainWindow window(operations);
         QObject::connect(&window, &ui::MainWindow::firstPainted, &window, [&] {
+            if (options->benchStart) {
+                const auto now = engine::systemClock().now();
+                std::printf("{\"suite\": \"start\", \"main_to_painted_ms\": %.1f}\n",
+                            static_cast<double>((now - began).count()) / 1000.0);
+                return QApplication::exit(0);
+            }
             loadEngine(window, paths);
             openWanted(window, *options);
         });
@@ -161,6 +195,7 @@ int main(int argc, char **argv)
                 QApplication::exit(saved ? 0 : kExitErrored);
             });
         window.show();
+        const auto haltKey = watchHaltKey(window, paths);
         result = QApplication::exec();
     }
     return result;

@@ -4,6 +4,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/paths.h"
 #include "engine/cluster/operations.h"
+#include "engine/recording/open.h"
 
 #include <mutex>
 
@@ -11,8 +12,8 @@ namespace console {
 
 [[nodiscard]] std::vector<engine::DrillSummary> listDrillSummaries(const engine::Paths &paths);
 
-/// Folds each closed file once and remembers it by path and size. Thread-safe; the first call of a
-/// long list takes seconds.
+/// All runs, newest first. The newest ones are folded for their measures, each closed file once; an
+/// older one shows the word its writer found. Thread-safe; the first call takes seconds.
 class RunList
 {
 public:
@@ -20,7 +21,9 @@ public:
     [[nodiscard]] std::vector<engine::RecordingSummary> read();
 
 private:
-    static constexpr std::size_t kMost = 12; ///< newest runs shown
+    static constexpr std::size_t kFolded = 24;
+    [[nodiscard]] engine::RecordingSummary fold(const engine::ListedRecording &listed);
+
     const engine::Paths m_paths;
     const engine::Clock &m_clock;
     std::mutex m_mutex;

@@ -23,5 +23,7 @@ void addRecordingCommands(CLI::App &app, Context &context);
 void addModelCommands(CLI::App &app, Context &context);
 void addBenchCommands(CLI::App &app, Context &context);
 void addSystemCommands(CLI::App &app, Context &context);
+void addPlayCommand(CLI::App &app, Context &context);
+void addCompareCommand(CLI::App &app, Context &context);
 
 } // namespace ctl

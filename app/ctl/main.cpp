@@ -25,6 +25,8 @@ int main(int argc, char **argv)
     ctl::addBackupCommands(app, context);
     ctl::addDrillCommands(app, context);
     ctl::addRecordingCommands(app, context);
+    ctl::addPlayCommand(app, context);
+    ctl::addCompareCommand(app, context);
     ctl::addModelCommands(app, context);
     ctl::addBenchCommands(app, context);
     ctl::addSystemCommands(app, context);

@@ -34,12 +34,23 @@ struct Check
     bool ok = true;
 };
 
+/// What the recorder says of itself; while `problem` lasts, recording goes on in memory.
+struct RecorderHealth
+{
+    std::string problem;         ///< "" or one sentence: what is wrong and what to do
+    std::int64_t since = 0;      ///< us since 1970 when it began
+    std::uint64_t heldBytes = 0; ///< in memory, not on the disk
+    std::uint64_t lost = 0;      ///< events that found no room
+    std::uint64_t thinned = 0;   ///< measurements left out so that events find room
+};
+
 struct RunProgress
 {
     bool running = false;
     std::string drill, message; ///< "starting the shop", "warming up" ...
     std::string recording;      ///< path of the file being written, also without a run (idle file)
     std::string error;          ///< of the last run, if the tool itself failed
+    RecorderHealth recorder;    ///< of the file being written
 };
 
 /// Answers come back on the caller's thread through the callback; nothing here blocks the GUI.

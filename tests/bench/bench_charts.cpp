@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 
     for (const int hertz : {5, 10}) {
 
-        std::vector<double> frames;
+        std::vector<double> frames, cpu; // on a busy host the first say more about the host
         const int ticks = static_cast<int>(seconds * hertz);
         double used = 0;
         QElapsedTimer wall;
@@ -67,14 +67,15 @@ int main(int argc, char **argv)
             page->refresh();
             QApplication::processEvents(); // the repaint that refresh() asked for
             frames.push_back(static_cast<double>(frame.nsecsElapsed()) / 1e6);
-            used += cpuSeconds() - before;
+            cpu.push_back((cpuSeconds() - before) * 1000);
+            used += cpu.back() / 1000;
         }
         const double perTick = used / ticks;
         std::printf("{\"suite\": \"charts\", \"hertz\": %d, \"cpu_share\": %.3f, "
-                    "\"cpu_ms_per_refresh\": %.2f, \"frame_p50_ms\": %.2f, \"frame_p95_ms\": %.2f, "
-                    "\"frame_max_ms\": %.2f}\n",
-                    hertz, perTick * hertz, perTick * 1000, percentile(frames, 0.5),
-                    percentile(frames, 0.95), percentile(frames, 1.0));
+                    "\"cpu_ms_per_refresh\": %.2f, \"cpu_p95_ms\": %.2f, \"frame_p50_ms\": %.2f, "
+                    "\"frame_p95_ms\": %.2f, \"frame_max_ms\": %.2f}\n",
+                    hertz, perTick * hertz, perTick * 1000, percentile(cpu, 0.95),
+                    percentile(frames, 0.5), percentile(frames, 0.95), percentile(frames, 1.0));
     }
     return 0;
 }

@@ -250,6 +250,17 @@ public:
     {
         return static_cast<std::int64_t>(m_run.rows.size()) * 100'000;
     }
+    /// What the reader has checked by now.
+    void setVerifiedTo(std::int64_t t)
+    {
+        m_verifiedTo = t;
+        publish();
+    }
+    void setProblem(std::string problem)
+    {
+        m_problem = std::move(problem);
+        publish();
+    }
     int seeks = 0;
 
 private:
@@ -329,6 +340,8 @@ private:
             next->series.push_back(bin(name, next->from, width, count));
         next->overview.push_back(bin(std::string(engine::series::kP99), 0, 200'000,
                                      static_cast<std::size_t>(end() / 200'000)));
+        next->verifiedTo = m_verifiedTo;
+        next->problem = m_problem;
         next->marks = m_live ? m_state->verdict().marks : m_whole->verdict().marks;
         m_snapshot = std::move(next);
     }
@@ -339,7 +352,8 @@ private:
     std::shared_ptr<const engine::RunState> m_whole, m_state;
     std::shared_ptr<const engine::TimelineSnapshot> m_snapshot;
     std::vector<std::string> m_series;
-    std::int64_t m_playhead = 0, m_from = 0, m_to = 40'000'000;
+    std::string m_problem;
+    std::int64_t m_verifiedTo = 0, m_playhead = 0, m_from = 0, m_to = 40'000'000;
     int m_bins = 180;
 };
 

@@ -28,6 +28,15 @@ private Q_SLOTS:
     void panAndZoomKeepThePlayhead();
     void mouseSeeksOnChartLanesAndMinimap();
     void sameStateByAnyPath();
+    void loopRepeatsFromAToB();
+    void loopEndsInTheWrongOrderDropEachOther();
+    void fastWishesEndAtTheLatestOne();
+    void oneSeekIsOnItsWayAtATime();
+    void movingWindowIsReadCoarselyThenFinely();
+    void eventsAndFaultsAreFoundAmongMillions();
+    void everyKeyOfTheHelpIsTaken();
+    void verifiedUpToIsSaid();
+    void unreadableRecordingSaysWhy();
     void reportAndRerunLeaveAsWishes();
     void everyVerdictHasAFace_data();
     void everyVerdictHasAFace();
@@ -41,6 +50,46 @@ private:
     std::unique_ptr<ui::PlaybackPage> m_page;
     FakeTimeline *m_timeline = nullptr;
 };
+
+namespace {
+
+/// Remembers what it was asked; answers a seek only when told to.
+class SlowTimeline final : public engine::Timeline
+{
+public:
+    SlowTimeline() { answer(0); }
+    [[nodiscard]] std::shared_ptr<const engine::TimelineSnapshot> snapshot() const override
+    {
+        return m_snapshot;
+    }
+    void pinToEnd() override {}
+    void seek(std::int64_t t) override { asked.push_back(t); }
+    void show(std::int64_t, std::int64_t, int most, std::vector<std::string>) override
+    {
+        bins.push_back(most);
+    }
+    [[nodiscard]] std::string path() const override { return "/slow.drl"; }
+    void answer(std::int64_t t)
+    {
+        auto next = std::make_shared<engine::TimelineSnapshot>();
+        next->state = std::make_shared<engine::RunState>();
+        next->playhead = t;
+        m_snapshot = std::move(next);
+    }
+    void fail(const std::string &why)
+    {
+        auto next = std::make_shared<engine::TimelineSnapshot>(*m_snapshot);
+        next->problem = why;
+        m_snapshot = std::move(next);
+    }
+    std::vector<std::int64_t> asked;
+    std::vector<int> bins;
+
+private:
+    std::shared_ptr<const engine::TimelineSnapshot> m_snapshot;
+};
+
+} // namespace
 
 void TestPlaybackPage::init()
 {
@@ -163,6 +212,192 @@ void TestPlaybackPage::sameStateByAnyPath()
     QVERIFY(other.snapshot()->state->hash() != there);
 }
 
+void TestPlaybackPage::loopRepeatsFromAToB()
+{
+    press(Qt::Key_Home); // 20 s
+    press(Qt::Key_BracketLeft);
+    press(Qt::Key_Right);
+    press(Qt::Key_Right);
+    press(Qt::Key_BracketRight);
+    QVERIFY(m_page->head().hasLoop());
+    QCOMPARE(*m_page->head().loopFrom(), 20.0);
+    QCOMPARE(*m_page->head().loopTo(), 22.0);
+    auto *button = m_page->findChild<QPushButton *>(QStringLiteral("loopButton"));
+    QVERIFY(button->text().contains(QStringLiteral("+2.0 s")));
+    press(Qt::Key_Home);
+    for (int i = 0; i < 8; ++i)
+        press(Qt::Key_L);
+    press(Qt::Key_Space); // at 64 times two seconds pass in no time: it must come back, not run out
+    double furthest = 0;
+    int returned = 0;
+    double before = m_page->playhead();
+    QTRY_VERIFY_WITH_TIMEOUT(([&] {
+                                 m_page->refresh();
+                                 returned += m_page->playhead() < before ? 1 : 0;
+                                 before = m_page->playhead();
+                                 furthest = std::max(furthest, before);
+                                 return returned >= 2;
+                             }()),
+                             30'000);
+    QVERIFY(furthest <= 22.0);
+    QVERIFY(m_page->isPlaying());
+    keepPicture(*m_page, QStringLiteral("playback-loop"));
+    press(Qt::Key_Backslash);
+    QVERIFY(!m_page->head().hasLoop());
+    QTRY_VERIFY_WITH_TIMEOUT((m_page->refresh(), m_page->playhead() == 45.0), 30'000);
+    QVERIFY(!m_page->isPlaying()); // without the loop it runs to the end and stops there
+}
+
+void TestPlaybackPage::loopEndsInTheWrongOrderDropEachOther()
+{
+    ui::Playhead head;
+    head.setEnd(100);
+    head.setLoopFrom(50);
+    head.setLoopTo(40);
+    QVERIFY(!head.hasLoop() && !head.loopFrom());
+    head.setLoopFrom(10);
+    QVERIFY(head.hasLoop());
+    head.moveTo(39);
+    head.play();
+    head.advance(62, 1); // 61 s past B in a loop of 30 s
+    QCOMPARE(head.at(), 11.0);
+    head.pause();
+    head.moveTo(90);
+    head.play(); // outside: it begins at A
+    QCOMPARE(head.at(), 10.0);
+}
+
+void TestPlaybackPage::fastWishesEndAtTheLatestOne()
+{
+    auto *chart = m_page->findChild<ui::TimeSeriesView *>(QStringLiteral("latencyChart"));
+    const auto *stack = m_page->findChild<ui::TrackStack *>(QStringLiteral("playbackTrackStack"));
+    const auto at = [&](double t) { return QPoint(qRound(stack->axis().x(t)), 20); };
+    QTest::mousePress(chart->viewport(), Qt::LeftButton, {}, at(12));
+    for (int i = 0; i <= 100; ++i)
+        QTest::mouseMove(chart->viewport(), at(12 + 0.15 * i));
+    QTest::mouseRelease(chart->viewport(), Qt::LeftButton, {}, at(27));
+    m_page->refresh();
+    QVERIFY(std::abs(m_page->playhead() - 27) < 0.1);
+    QCOMPARE(m_timeline->snapshot()->playhead, ui::toMicros(m_page->playhead()));
+}
+
+void TestPlaybackPage::oneSeekIsOnItsWayAtATime()
+{
+    SlowTimeline timeline;
+    ui::Seeker seeker;
+    seeker.attach(&timeline);
+    for (int i = 1; i <= 50; ++i)
+        seeker.wish(i * 1000, i); // one millisecond apart
+    QCOMPARE(timeline.asked, std::vector<std::int64_t>{1000});
+    timeline.answer(1000);
+    seeker.pulse(60);
+    QCOMPARE(timeline.asked, (std::vector<std::int64_t>{1000, 50'000})); // the latest, no other
+    seeker.wish(70'000, 70);
+    seeker.pulse(100);
+    QCOMPARE(timeline.asked.size(), std::size_t(2));
+    seeker.pulse(60 + ui::Seeker::kPatience); // a stuck seek does not hold up a newer wish for ever
+    QCOMPARE(timeline.asked.back(), std::int64_t(70'000));
+    QVERIFY(seeker.isBusy(400));
+    timeline.answer(70'000);
+    seeker.pulse(1000);
+    QVERIFY(!seeker.isBusy(1000));
+}
+
+void TestPlaybackPage::movingWindowIsReadCoarselyThenFinely()
+{
+    SlowTimeline timeline;
+    ui::Seeker seeker;
+    seeker.attach(&timeline);
+    const auto show = [&](std::int64_t from, std::int64_t now) {
+        seeker.show(from, from + 1000, 90, 600, {"a"}, now);
+    };
+    seeker.wish(1, 1000);
+    show(10, 1010);
+    seeker.wish(2, 1020);
+    show(20, 1030);
+    show(20, 1040); // nothing new: nothing asked
+    QCOMPARE(timeline.bins, (std::vector<int>{90, 90}));
+    show(20, 1020 + ui::Seeker::kRest);
+    QCOMPARE(timeline.bins, (std::vector<int>{90, 90, 600}));
+    seeker.wish(3, 2000); // the playhead moves inside a window that stays
+    show(20, 2001);
+    QCOMPARE(timeline.bins.size(), std::size_t(3));
+}
+
+void TestPlaybackPage::eventsAndFaultsAreFoundAmongMillions()
+{
+    auto events = std::make_shared<std::vector<engine::Event>>(1'000'000);
+    for (std::size_t i = 0; i < events->size(); ++i) {
+        auto &event = (*events)[i];
+        event.seq = i + 1;
+        event.t = static_cast<std::int64_t>(i) * 20'000; // 50 per second
+        if (i % 100'000 == 50'000)
+            event.payload = engine::FaultChanged{};
+        else
+            event.payload = engine::OperatorActed{};
+    }
+    ui::EventIndex index;
+    const auto end = events->back().t;
+    int portions = 1;
+    while (index.read(events, end))
+        ++portions;
+    QCOMPARE(portions, 5);
+    QCOMPARE(index.event(1'000'000, 1), std::optional<std::int64_t>(1'020'000));
+    QCOMPARE(index.event(1'000'000, -1), std::optional<std::int64_t>(980'000));
+    QCOMPARE(index.event(0, -1), std::nullopt);
+    QCOMPARE(index.event(end, 1), std::nullopt);
+    QCOMPARE(index.fault(0, 1), std::optional<std::int64_t>(50'000LL * 20'000));
+    QCOMPARE(index.fault(end, -1), std::optional<std::int64_t>(950'000LL * 20'000));
+    QCOMPARE(index.fault(end, 1), std::nullopt);
+    std::uint64_t counted = 0;
+    for (const auto count : index.density())
+        counted += count;
+    QCOMPARE(counted, std::uint64_t(1'000'000));
+}
+
+void TestPlaybackPage::everyKeyOfTheHelpIsTaken()
+{
+    QVERIFY(m_page->keys().size() >= 15);
+    for (const auto &line : m_page->keys())
+        QVERIFY2(!line.keys.isEmpty() && !line.what.isEmpty(), qPrintable(line.what));
+    for (const int key :
+         {Qt::Key_Space,     Qt::Key_K,    Qt::Key_J,     Qt::Key_L,           Qt::Key_Comma,
+          Qt::Key_Period,    Qt::Key_Left, Qt::Key_Right, Qt::Key_PageUp,      Qt::Key_PageDown,
+          Qt::Key_Home,      Qt::Key_End,  Qt::Key_B,     Qt::Key_BracketLeft, Qt::Key_BracketRight,
+          Qt::Key_Backslash, Qt::Key_A,    Qt::Key_D,     Qt::Key_W,           Qt::Key_S,
+          Qt::Key_F,         Qt::Key_0})
+        QVERIFY2(m_page->handleKey(key, {}), qPrintable(QString::number(key, 16)));
+    QVERIFY(!m_page->handleKey(Qt::Key_X, {}));
+    QVERIFY(!m_page->handleKey(Qt::Key_A, Qt::ControlModifier));
+}
+
+void TestPlaybackPage::verifiedUpToIsSaid()
+{
+    QVERIFY(m_page->verifiedText().contains(QStringLiteral("not verified yet")));
+    m_timeline->setVerifiedTo(20'000'000);
+    m_page->refresh();
+    QVERIFY(m_page->verifiedText().contains(QStringLiteral("+00:20.0 of +00:45.0")));
+    auto *seal = m_page->findChild<QLabel *>(QStringLiteral("sealLabel"));
+    QVERIFY(seal->toolTip().contains(m_page->verifiedText()));
+    m_timeline->setVerifiedTo(45'000'000);
+    m_page->refresh();
+    QVERIFY(m_page->verifiedText().contains(QStringLiteral("to its end")));
+}
+
+void TestPlaybackPage::unreadableRecordingSaysWhy()
+{
+    auto timeline = std::make_unique<SlowTimeline>();
+    timeline->fail("Byte 17 of the header is wrong");
+    m_page->open(std::move(timeline));
+    m_timeline = nullptr;
+    m_page->refresh();
+    auto *label = m_page->findChild<QLabel *>(QStringLiteral("playbackEmptyLabel"));
+    QVERIFY(label->isVisible());
+    QVERIFY(label->text().contains(QStringLiteral("Byte 17")));
+    QVERIFY(label->text().contains(QStringLiteral("/slow.drl")));
+    keepPicture(*m_page, QStringLiteral("playback-unreadable"));
+}
+
 void TestPlaybackPage::reportAndRerunLeaveAsWishes()
 {
     QSignalSpy report(m_page.get(), &ui::PlaybackPage::reportAsked);
@@ -211,7 +446,8 @@ void TestPlaybackPage::everyVerdictHasAFace()
         verdict.measures.push_back(measure);
     }
     QSignalSpy there(&card, &ui::VerdictCard::reasonAsked);
-    card.show(verdict, QStringLiteral("recording closed"), true);
+    card.show(verdict);
+    card.setSeal(QStringLiteral("recording closed"), true);
     card.QWidget::show();
     QVERIFY(QTest::qWaitForWindowExposed(&card));
     QCOMPARE(card.findChild<QLabel *>(QStringLiteral("verdictWordLabel"))->text(), said);

@@ -1,6 +1,7 @@
 #include "ui/models/process_model.h"
 
 #include "ui/session/run_facts.h"
+#include "ui/session/track_data.h"
 
 #include <algorithm>
 #include <cmath>

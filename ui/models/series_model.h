@@ -2,6 +2,7 @@
 // The table twin of the tracks: one row per reading, one column per curve. Newest first.
 
 #include "ui/session/run_facts.h"
+#include "ui/session/track_data.h"
 
 #include <QAbstractTableModel>
 

@@ -3,6 +3,7 @@
 #include "ui/models/cell_delegate.h"
 #include "ui/models/process_model.h"
 #include "ui/session/session.h"
+#include "ui/session/track_data.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/indicator_strip.h"
 #include "ui/widgets/inspector.h"
@@ -293,6 +294,19 @@ bool LivePage::handleKey(int key, Qt::KeyboardModifiers)
     default:
         return false;
     }
+}
+
+std::vector<KeyHelp> LivePage::keys() const
+{
+    return {{tr("Space, K"), tr("Hold the picture, or follow again")},
+            {tr("End"), tr("Back to the newest moment")},
+            {tr("Home"), tr("To inject")},
+            {QStringLiteral(", ."), tr("Previous, next event")},
+            {QStringLiteral("A, D"), tr("Move the window left, right")},
+            {QStringLiteral("W, S"), tr("Zoom in, out")},
+            {QStringLiteral("M"), tr("Write a note at the playhead")},
+            {tr("Click, drag"), tr("On a chart or a lane: hold the picture there")},
+            {QStringLiteral("F8"), tr("Charts as a table")}};
 }
 
 void LivePage::toggleTable()

@@ -27,6 +27,7 @@ public:
 
     void refresh() override;
     bool handleKey(int key, Qt::KeyboardModifiers modifiers) override;
+    [[nodiscard]] std::vector<KeyHelp> keys() const override;
     void toggleTable() override;
     void toggleInspector();
     [[nodiscard]] bool isFollowing() const { return m_following; }

@@ -3,7 +3,15 @@
 
 #include <QWidget>
 
+#include <vector>
+
 namespace ui {
+
+/// One line of the help on keys.
+struct KeyHelp
+{
+    QString keys, what;
+};
 
 class Page : public QWidget
 {
@@ -15,6 +23,8 @@ public:
     virtual void refresh() = 0;
     /// Keys of the timeline; true when the page took it. Called only while no text is being edited.
     virtual bool handleKey(int key, Qt::KeyboardModifiers modifiers) = 0;
+    /// What handleKey() takes, for the help.
+    [[nodiscard]] virtual std::vector<KeyHelp> keys() const { return {}; }
     /// F8.
     virtual void toggleTable() {}
 };

@@ -1,5 +1,7 @@
 #include "ui/pages/playback_page.h"
 
+#include "ui/session/background.h"
+#include "ui/session/track_data.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/timeline_panel.h"
 #include "ui/widgets/track_stack.h"
@@ -15,18 +17,38 @@ namespace ui {
 namespace {
 
 constexpr int kGutter = 112;
-constexpr double kLead = 10; ///< seconds shown before inject when a recording opens
+constexpr double kLead = 10;          ///< seconds shown before inject when a recording opens
+constexpr int kCoarseBins = 90;       ///< while the playhead is dragged
+constexpr double kVerifiedSlack = 10; ///< seconds: states are checked at keyframes
+
+bool same(const engine::Marks &a, const engine::Marks &b)
+{
+    return a.inject == b.inject && a.impact == b.impact && a.detect == b.detect
+           && a.acknowledge == b.acknowledge && a.mitigate == b.mitigate && a.clear == b.clear
+           && a.steady == b.steady;
+}
 
 } // namespace
 
 PlaybackPage::PlaybackPage(QWidget *parent) : Page(parent)
+{
+    m_clock.start();
+    buildLayout();
+    connectParts();
+}
+
+PlaybackPage::~PlaybackPage() = default;
+
+void PlaybackPage::buildLayout()
 {
     auto *outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
     m_empty = makeLabel(tr("No recording is open.\nOpen one from Recent runs on Home, drop a "
                            "file here, or press Ctrl+O."),
                         "muted", "playbackEmptyLabel", this);
-    static_cast<QLabel *>(m_empty)->setAlignment(Qt::AlignCenter);
+    m_empty->setAlignment(Qt::AlignCenter);
+    m_empty->setWordWrap(true);
+    m_empty->setMargin(48);
     outer->addWidget(m_empty, 1);
     m_content = named(new QWidget(this), "playbackContent");
     auto *column = new QVBoxLayout(m_content);
@@ -47,45 +69,53 @@ PlaybackPage::PlaybackPage(QWidget *parent) : Page(parent)
     column->addWidget(m_panel);
     outer->addWidget(m_content, 1);
     m_content->hide();
+}
 
+void PlaybackPage::connectParts()
+{
     connect(m_tracks, &TrackStack::seekAsked, this, &PlaybackPage::seekTo);
-    connect(m_panel, &TimelinePanel::seekAsked, this, [this](double t) {
-        seekTo(t);
-        m_window.reveal(m_playhead);
+    connect(m_panel, &TimelinePanel::seekAsked, this, &PlaybackPage::goTo);
+    connect(m_panel, &TimelinePanel::windowAsked, this, [this](double from) {
+        m_window.from = from;
+        keepMoving();
     });
-    connect(m_panel, &TimelinePanel::windowAsked, this,
-            [this](double from) { m_window.from = from; });
-    connect(m_tracks, &TrackStack::zoomAsked, this,
-            [this](double factor, double around) { m_window.zoom(factor, around, m_end + 10); });
-    connect(&m_panel->transport(), &TransportBar::playToggled, this,
-            [this] { setPlaying(!m_playing); });
-    connect(&m_panel->transport(), &TransportBar::stepAsked, this,
-            [this](int direction) { stepEvent(direction, false); });
+    connect(m_tracks, &TrackStack::zoomAsked, this, [this](double factor, double around) {
+        m_window.zoom(factor, around, m_playhead.end() + 10);
+        keepMoving();
+    });
+    auto &transport = m_panel->transport();
+    connect(&transport, &TransportBar::playToggled, this, [this] { setPlaying(!isPlaying()); });
+    connect(&transport, &TransportBar::stepAsked, this, &PlaybackPage::stepEvent);
+    connect(&transport, &TransportBar::faultStepAsked, this, &PlaybackPage::stepFault);
+    connect(&transport, &TransportBar::loopToggled, this, &PlaybackPage::toggleLoop);
     connect(m_verdict, &VerdictCard::reportAsked, this, [this] {
         if (m_timeline)
             Q_EMIT reportAsked(qs(m_timeline->path()));
     });
     connect(m_verdict, &VerdictCard::rerunAsked, this, [this] { Q_EMIT rerunAsked(m_title); });
-    connect(m_verdict, &VerdictCard::reasonAsked, this, [this] {
-        if (m_reasonAt) {
-            seekTo(toSeconds(*m_reasonAt));
-            m_window.reveal(m_playhead);
-        }
-    });
+    connect(m_verdict, &VerdictCard::reasonAsked, this, &PlaybackPage::goToReason);
+    m_fast.setTimerType(Qt::PreciseTimer);
+    connect(&m_fast, &QTimer::timeout, this, &PlaybackPage::refresh);
 }
 
 void PlaybackPage::open(std::unique_ptr<engine::Timeline> timeline)
 {
-    m_timeline = std::move(timeline);
+    m_seeker.attach(nullptr);
+    retire(std::exchange(m_timeline, std::move(timeline)));
+    m_seeker.attach(m_timeline.get());
     m_shown.reset();
     m_reader = {};
+    m_facts = {};
+    m_factsEnd = -1;
+    m_index.clear();
     m_window = {};
     m_title.clear();
-    m_playhead = m_end = m_zero = 0;
+    m_playhead = {};
     m_placed = false;
     m_whole.reset();
     m_reasonAt.reset();
     setPlaying(false);
+    showLoop();
     m_empty->hide();
     m_content->show();
     m_timeline
@@ -95,16 +125,29 @@ void PlaybackPage::open(std::unique_ptr<engine::Timeline> timeline)
 
 QString PlaybackPage::sinceText() const
 {
-    return clockText(m_playhead - m_zero);
+    return clockText(m_playhead.at() - m_facts.zero);
 }
 
-void PlaybackPage::placeWindow(const engine::TimelineSnapshot &snapshot, const RunFacts &facts)
+QString PlaybackPage::verifiedText() const
+{
+    if (!m_shown)
+        return {};
+    const double to = toSeconds(m_shown->verifiedTo);
+    const double end = toSeconds(m_shown->end);
+    if (to <= 0)
+        return tr("not verified yet");
+    return to + kVerifiedSlack >= end
+               ? tr("verified to its end")
+               : tr("verified to %1 of %2").arg(clockText(to), clockText(end));
+}
+
+void PlaybackPage::placeWindow(const engine::TimelineSnapshot &snapshot)
 {
     m_placed = true;
     const double end = toSeconds(snapshot.end);
-    m_window.from = facts.zeroIsInject ? std::max(0.0, facts.zero - kLead) : 0;
+    m_window.from = m_facts.zeroIsInject ? std::max(0.0, m_facts.zero - kLead) : 0;
     double last = end;
-    for (const auto &mark : facts.marks)
+    for (const auto &mark : m_facts.marks)
         if (mark.key == QLatin1String("steady"))
             last = std::min(end, mark.t + 15);
     m_window.span = std::clamp(std::max(last, m_window.from + 30) - m_window.from,
@@ -112,186 +155,118 @@ void PlaybackPage::placeWindow(const engine::TimelineSnapshot &snapshot, const R
     // A FAIL opens where its first rule broke, anything else at inject.
     const auto verdict = snapshot.state->verdict();
     const bool failed = verdict.word == engine::Word::Fail && verdict.reasonAt;
-    seekTo(failed ? toSeconds(*verdict.reasonAt) : (facts.zeroIsInject ? facts.zero : 0));
-    m_window.reveal(m_playhead);
+    goTo(failed ? toSeconds(*verdict.reasonAt) : (m_facts.zeroIsInject ? m_facts.zero : 0));
 }
 
-void PlaybackPage::showVerdict(const engine::TimelineSnapshot &snapshot)
+void PlaybackPage::showSeal(const engine::TimelineSnapshot &snapshot)
 {
-    const auto verdict = snapshot.state->verdict();
-    m_reasonAt = verdict.reasonAt;
-    QString seal = snapshot.closed ? tr("recording closed; state hashes checked as it plays")
+    QString seal = snapshot.closed ? tr("recording closed")
                                    : tr("recording was not closed; shown as far as it reaches");
+    seal += QStringLiteral("; ") + verifiedText();
     bool sound = snapshot.closed;
     if (!snapshot.problem.empty()) {
-        seal = qs(snapshot.problem);
+        seal = tr("%1 (%2)").arg(qs(snapshot.problem), verifiedText());
         sound = false;
     }
     if (snapshot.state->run.synthetic)
         seal += tr("; synthetic shop");
-    m_verdict->show(verdict, seal, sound);
+    m_verdict->setSeal(seal, sound);
+}
+
+void PlaybackPage::showProblem(const QString &problem)
+{
+    m_content->hide();
+    m_empty->setText(tr("%1 cannot be played.\n\n%2\n\nPick another file on Home, or see "
+                        "\"drillctl recording verify\" for what is left of it.")
+                         .arg(qs(m_timeline->path()), problem));
+    m_empty->show();
+}
+
+void PlaybackPage::readFacts(const engine::TimelineSnapshot &snapshot)
+{
+    if (m_factsEnd == snapshot.end && same(m_factsMarks, snapshot.marks))
+        return;
+    m_factsEnd = snapshot.end;
+    m_factsMarks = snapshot.marks;
+    // What happened is drawn for the whole recording; what things stood at, at the playhead.
+    engine::TimelineSnapshot all = snapshot;
+    if (m_whole)
+        all.state = m_whole;
+    m_facts = m_reader.read(all, true);
+    m_facts.loopFrom = m_playhead.loopFrom();
+    m_facts.loopTo = m_playhead.loopTo();
+    m_playhead.setEnd(toSeconds(snapshot.end));
+}
+
+/// False until the reader stands at the end: the state there carries the final verdict.
+bool PlaybackPage::place(const std::shared_ptr<const engine::TimelineSnapshot> &snapshot)
+{
+    if (snapshot->end == 0 || snapshot->playhead < snapshot->end || snapshot->state->seq == 0) {
+        if (!snapshot->problem.empty() && snapshot->end == 0)
+            showProblem(qs(snapshot->problem));
+        return false;
+    }
+    m_whole = snapshot->state;
+    readFacts(*snapshot);
+    m_title = m_facts.title;
+    const auto verdict = snapshot->state->verdict();
+    m_reasonAt = verdict.reasonAt;
+    m_verdict->show(verdict);
     m_verdict->setCanRerun(!m_title.isEmpty());
+    placeWindow(*snapshot);
+    return true;
 }
 
 void PlaybackPage::refresh()
 {
     if (!m_timeline)
         return;
+    const auto now = m_clock.elapsed();
     advance();
+    m_seeker.pulse(now);
     if (m_placed)
         askForWindow();
     const auto snapshot = m_timeline->snapshot();
-    if (snapshot == m_shown)
-        return;
-    // What happened is drawn for the whole recording; what things stood at, at the playhead.
-    auto all = std::make_shared<engine::TimelineSnapshot>(*snapshot);
-    if (m_whole)
-        all->state = m_whole;
-    const RunFacts facts = m_reader.read(*all, true);
-    m_end = toSeconds(snapshot->end);
-    m_zero = facts.zero;
-    if (!m_placed) {
-        // Wait until the reader stands at the end: the state there carries the final verdict.
-        if (snapshot->end == 0 || snapshot->playhead < snapshot->end || snapshot->state->seq == 0) {
-            if (!snapshot->problem.empty())
-                showVerdict(*snapshot);
+    if (m_placed && m_index.read(snapshot->events, snapshot->end))
+        m_stale = true; // more of the list is left
+    if (snapshot != m_shown || m_stale) {
+        m_stale = false;
+        if (!m_placed && !place(snapshot))
             return;
-        }
-        m_title = facts.title;
-        m_whole = snapshot->state;
-        showVerdict(*snapshot);
-        placeWindow(*snapshot, facts);
+        readFacts(*snapshot);
+        askForWindow();
+        m_shown = snapshot;
+        showRun(*snapshot);
+        Q_EMIT shown();
     }
-    askForWindow();
-    m_shown = snapshot;
-    showRun(snapshot, all, facts);
+    keepMoving();
 }
 
 void PlaybackPage::askForWindow()
 {
-    m_timeline->show(toMicros(m_window.from), toMicros(m_window.to()), binsFor(m_window.span),
-                     seriesFor(*m_whole));
+    m_seeker.show(toMicros(m_window.from), toMicros(m_window.to()),
+                  binsFor(m_window.span, kCoarseBins), fineBinsFor(m_window.span),
+                  seriesFor(*m_whole), m_clock.elapsed());
 }
 
-void PlaybackPage::showRun(const std::shared_ptr<const engine::TimelineSnapshot> &snapshot,
-                           const std::shared_ptr<const engine::TimelineSnapshot> &all,
-                           const RunFacts &facts)
+void PlaybackPage::showRun(const engine::TimelineSnapshot &snapshot)
 {
-    const double at = toSeconds(snapshot->playhead);
-    m_tracks->show(*snapshot, facts, ui::sinceText(at - facts.zero), tr("at the playhead"));
-    m_panel->show(all, facts);
+    const double at = toSeconds(snapshot.playhead);
+    m_tracks->show(snapshot, m_facts, ui::sinceText(at - m_facts.zero), tr("at the playhead"));
+    auto all = std::make_shared<engine::TimelineSnapshot>(snapshot);
+    all->state = m_whole;
+    m_panel->show(all, m_facts, m_index.density());
     auto &transport = m_panel->transport();
-    transport.setClock(clockText(at - facts.zero), wallClockText(*snapshot->state, at));
-    transport.setChips(measureChips(snapshot->state->verdict(), snapshot->marks, at,
-                                    snapshot->state->ended.has_value()));
+    transport.setClock(clockText(at - m_facts.zero), wallClockText(*snapshot.state, at));
+    transport.setChips(measureChips(snapshot.state->verdict(), snapshot.marks, at,
+                                    snapshot.state->ended.has_value()));
+    showSeal(snapshot);
 }
 
-void PlaybackPage::advance()
+void PlaybackPage::hideEvent(QHideEvent *event)
 {
-    if (!m_playing)
-        return;
-    const double elapsed = static_cast<double>(m_sinceTick.restart()) / 1000.0;
-    const double next = m_playhead + elapsed * m_panel->transport().speed();
-    seekTo(next);
-    if (next >= m_end)
-        setPlaying(false);
-    if (m_playhead > m_window.to() - 0.1 * m_window.span)
-        m_window.follow(m_playhead, 0.9);
-}
-
-void PlaybackPage::seekTo(double t)
-{
-    if (!m_timeline)
-        return;
-    m_playhead = std::clamp(t, 0.0, std::max(m_end, 0.0));
-    m_timeline->seek(toMicros(m_playhead));
-}
-
-void PlaybackPage::setPlaying(bool playing)
-{
-    if (playing && m_playhead >= m_end - 0.05)
-        seekTo(0);
-    m_playing = playing && m_timeline;
-    m_sinceTick.restart();
-    m_panel->transport().setPlaying(m_playing);
-}
-
-void PlaybackPage::stepEvent(int direction, bool faultsOnly)
-{
-    if (!m_timeline)
-        return;
     setPlaying(false);
-    const auto events = m_timeline->snapshot()->events;
-    if (!events)
-        return;
-    const auto here = toMicros(m_playhead);
-    std::optional<std::int64_t> found;
-    for (const auto &event : *events) {
-        if (faultsOnly && !std::holds_alternative<engine::FaultChanged>(event.payload))
-            continue;
-        if (direction > 0 && event.t > here + 500) {
-            found = event.t;
-            break;
-        }
-        if (direction < 0 && event.t < here - 500)
-            found = event.t;
-    }
-    if (!found)
-        return;
-    seekTo(toSeconds(*found));
-    m_window.reveal(m_playhead);
-}
-
-bool PlaybackPage::handleKey(int key, Qt::KeyboardModifiers modifiers)
-{
-    if (!m_timeline)
-        return false;
-    const bool shift = modifiers & Qt::ShiftModifier;
-    switch (key) {
-    case Qt::Key_Space:
-    case Qt::Key_K:
-        setPlaying(!m_playing);
-        return true;
-    case Qt::Key_J:
-        m_panel->transport().changeSpeed(-1);
-        return true;
-    case Qt::Key_L:
-        m_panel->transport().changeSpeed(1);
-        return true;
-    case Qt::Key_Comma:
-    case Qt::Key_Less:
-        stepEvent(-1, shift);
-        return true;
-    case Qt::Key_Period:
-    case Qt::Key_Greater:
-        stepEvent(1, shift);
-        return true;
-    case Qt::Key_Home:
-        seekTo(m_zero);
-        m_window.reveal(m_playhead);
-        return true;
-    case Qt::Key_End:
-        seekTo(m_end);
-        m_window.reveal(m_playhead);
-        return true;
-    case Qt::Key_A:
-        m_window.pan(-0.2);
-        return true;
-    case Qt::Key_D:
-        m_window.pan(0.2);
-        return true;
-    case Qt::Key_W:
-        m_window.zoom(0.8, m_playhead, m_end + 10);
-        return true;
-    case Qt::Key_S:
-        m_window.zoom(1.25, m_playhead, m_end + 10);
-        return true;
-    case Qt::Key_F:
-        m_window.follow(m_playhead, 0.5);
-        return true;
-    default:
-        return false;
-    }
+    Page::hideEvent(event);
 }
 
 void PlaybackPage::toggleTable()

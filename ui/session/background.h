@@ -31,4 +31,13 @@ void runInBackground(QObject *context, Task task, Callback callback)
     });
 }
 
+/// Lets go of something whose end may wait for a thread or a disk, off the GUI thread.
+template <class T>
+void retire(std::unique_ptr<T> thing)
+{
+    if (thing)
+        QThreadPool::globalInstance()->start(
+            [held = std::shared_ptr<T>(std::move(thing))]() mutable { held.reset(); });
+}
+
 } // namespace ui

@@ -17,7 +17,7 @@ void Session::pulse()
     m_progress = m_operations.progress();
     if (m_progress.recording != m_livePath) {
         m_livePath = m_progress.recording;
-        m_live = m_livePath.empty() ? nullptr : m_operations.openLive();
+        retire(std::exchange(m_live, m_livePath.empty() ? nullptr : m_operations.openLive()));
         Q_EMIT liveChanged();
     }
     if (before.running && !m_progress.running) {

@@ -12,6 +12,9 @@ QFrame[card="inset"] { background: $inset; border: 1px solid $border; border-rad
 QFrame[card="side"] { background: $surface; border: none; border-left: 1px solid $border; }
 QFrame[rule="h"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
 QFrame[rule="v"] { background: $border; border: none; max-width: 1px; min-width: 1px; }
+QFrame[banner="danger"] { background: $dangerTint; border: none; border-bottom: 1px solid $danger; }
+QFrame[banner="warning"] { background: $warningTint; border: none;
+    border-bottom: 1px solid $warning; }
 QLabel { background: transparent; }
 QLabel[role="title"] { font-size: 12pt; font-weight: 600; }
 QLabel[role="panel"] { font-size: 10.5pt; font-weight: 600; }
@@ -63,8 +66,6 @@ QComboBox:focus { border: 2px solid $accent; padding: 0px 7px; min-height: 24px;
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox QAbstractItemView { background: $surface; border: 1px solid $border;
     selection-background-color: $select; selection-color: $text; }
-QProgressBar { background: $raised; border: none; border-radius: 2px; }
-QProgressBar::chunk { background: $accent; border-radius: 2px; }
 QLineEdit { background: $inset; border: 1px solid $control; border-radius: 4px;
     padding: 0px 8px; min-height: 30px; selection-background-color: $accentFill;
     selection-color: $onAccent; }
@@ -96,6 +97,15 @@ QMenu::separator { height: 1px; background: $border; margin: 4px; }
 QDialog { background: $surface; }
 )";
 
+/// A translucent colour as it looks on an opaque one: style sheets take names of opaque colours.
+QColor mixed(const QColor &over, const QColor &under)
+{
+    const float a = over.alphaF();
+    const auto mix = [a](float o, float u) { return o * a + u * (1 - a); };
+    return QColor::fromRgbF(mix(over.redF(), under.redF()), mix(over.greenF(), under.greenF()),
+                            mix(over.blueF(), under.blueF()));
+}
+
 } // namespace
 
 QString styleSheet(const Tokens &t)
@@ -116,6 +126,8 @@ QString styleSheet(const Tokens &t)
         {"$accent", t.accent},
         {"$onAccent", t.onAccent},
         {"$ok", t.ok},
+        {"$warningTint", mixed(t.tint(t.warning), t.surface)},
+        {"$dangerTint", mixed(t.tint(t.danger), t.surface)},
         {"$warning", t.warning},
         {"$dangerFill", t.dangerFill},
         {"$danger", t.danger},

@@ -1,5 +1,6 @@
 #include "ui/widgets/indicator_strip.h"
 
+#include "engine/metrics/window.h"
 #include "ui/theme/theme.h"
 
 #include <QPainter>

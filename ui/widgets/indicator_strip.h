@@ -3,6 +3,7 @@
 // serves.
 
 #include "ui/session/run_facts.h"
+#include "ui/session/track_data.h"
 #include "ui/widgets/tone.h"
 
 #include <QFrame>

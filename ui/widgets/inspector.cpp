@@ -2,12 +2,12 @@
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/fact_list.h"
+#include "ui/widgets/share_bar.h"
+#include "ui/widgets/step_bar.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
-#include <QPainter>
-#include <QProgressBar>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QVBoxLayout>
@@ -15,37 +15,6 @@
 #include <algorithm>
 
 namespace ui {
-
-/// One short bar per step of the run, filled up to the current one.
-class StepBar : public QWidget
-{
-public:
-    explicit StepBar(QWidget *parent) : QWidget(parent) { setFixedHeight(6); }
-    void show(int done, int of)
-    {
-        if (done == m_done && of == m_of)
-            return;
-        m_done = done;
-        m_of = of;
-        update();
-    }
-
-protected:
-    void paintEvent(QPaintEvent *) override
-    {
-        QPainter painter(this);
-        painter.setPen(Qt::NoPen);
-        painter.setRenderHint(QPainter::Antialiasing);
-        const double step = (width() - 16.0 + 4) / std::max(1, m_of);
-        for (int i = 0; i < m_of; ++i) {
-            painter.setBrush(i < m_done ? tokens().accent : tokens().raised);
-            painter.drawRoundedRect(QRectF(8 + i * step, 1, step - 4, 4), 2, 2);
-        }
-    }
-
-private:
-    int m_done = 0, m_of = 0;
-};
 
 Inspector::Inspector(QWidget *parent) : QFrame(parent)
 {
@@ -104,10 +73,7 @@ Inspector::Inspector(QWidget *parent) : QFrame(parent)
     undoHead->addStretch();
     undoHead->addWidget(m_countdown);
     undoLayout->addLayout(undoHead);
-    m_undoProgress = named(new QProgressBar(undoFrame), "undoProgressBar");
-    m_undoProgress->setRange(0, 1000);
-    m_undoProgress->setTextVisible(false);
-    m_undoProgress->setFixedHeight(4);
+    m_undoProgress = named(new ShareBar(undoFrame), "undoProgressBar");
     undoLayout->addWidget(m_undoProgress);
     auto *undoButtons = new QHBoxLayout;
     m_undo = named(new QPushButton(tr("Undo now"), undoFrame), "undoNowButton");
@@ -315,8 +281,7 @@ void Inspector::showFault(const engine::TimelineSnapshot &snapshot)
     if (deadline) {
         m_countdownName->setText(tr("Automatic undo in"));
         m_countdown->setText(countdownText(*deadline - now));
-        const double share = (*deadline - now) / std::max(0.1, *deadline - openFrom);
-        m_undoProgress->setValue(static_cast<int>(1000 * std::clamp(share, 0.0, 1.0)));
+        m_undoProgress->setShare((*deadline - now) / std::max(0.1, *deadline - openFrom));
     } else {
         m_countdownName->setText(tr("Ends when the target serves again; on for"));
         m_countdown->setText(countdownText(now - openFrom));

@@ -8,13 +8,13 @@
 
 class QLabel;
 class QLineEdit;
-class QProgressBar;
 class QPushButton;
 class QVBoxLayout;
 
 namespace ui {
 
 class FactList;
+class ShareBar;
 class StepBar;
 
 class Inspector : public QFrame
@@ -42,7 +42,7 @@ private:
     StepBar *m_stepBar = nullptr;
     QLabel *m_stepLabel = nullptr, *m_countdown = nullptr, *m_countdownName = nullptr;
     QLabel *m_guardState = nullptr, *m_empty = nullptr;
-    QProgressBar *m_undoProgress = nullptr;
+    ShareBar *m_undoProgress = nullptr;
     QPushButton *m_undo = nullptr, *m_acknowledge = nullptr, *m_abort = nullptr;
     QWidget *m_undoBox = nullptr, *m_faultSection = nullptr, *m_guardSection = nullptr;
     QWidget *m_stepSection = nullptr, *m_responseSection = nullptr, *m_expectedSection = nullptr;

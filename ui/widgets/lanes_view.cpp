@@ -41,6 +41,11 @@ double LanesView::laneTop(int lane) const
 
 void LanesView::show(const engine::TimelineSnapshot &snapshot, const RunFacts &facts)
 {
+    // While only the playhead moves over a whole run, nothing else is laid out anew.
+    const bool isOpen =
+        std::any_of(m_items.begin(), m_items.end(), [](const Item &item) { return item.open; });
+    const TimeAxis before = m_axis;
+    const int bandsBefore = static_cast<int>(m_facts.bands.size());
     m_facts = facts;
     m_playhead = toSeconds(snapshot.playhead);
     m_axis.from = toSeconds(snapshot.from);
@@ -48,7 +53,17 @@ void LanesView::show(const engine::TimelineSnapshot &snapshot, const RunFacts &f
     m_axis.zero = facts.zero;
     m_axis.left = kPlotLeft;
     m_axis.right = width() - m_gutter;
+    if (!isOpen && before == m_axis && m_collected == snapshot.state
+        && bandsBefore == static_cast<int>(facts.bands.size())) {
+        update();
+        return;
+    }
+    m_collected = snapshot.state;
     collect(snapshot);
+    // Long recordings hold thousands: only what the window can show is laid out and drawn.
+    std::erase_if(m_items, [this](const Item &item) {
+        return item.to < m_axis.from - (m_axis.to - m_axis.from) || item.from > m_axis.to;
+    });
     layOutRows();
     QStringList spoken;
     for (const auto &item : m_items)
@@ -100,6 +115,14 @@ void LanesView::collect(const engine::TimelineSnapshot &snapshot)
                                tr("%1 inside again at %2").arg(text, since(toSeconds(*alert.to))),
                                t.ok, false});
     }
+    if (state.ended && state.ended->reason != engine::EndReason::Completed) {
+        const double at = toSeconds(state.ended->at - state.run.start);
+        const QString text = (state.ended->reason == engine::EndReason::Aborted ? tr("aborted: %1")
+                                                                                : tr("error: %1"))
+                                 .arg(qs(state.ended->detail));
+        m_items.push_back({OperatorLane, 0, at, at, text, QStringLiteral("circle"),
+                           tr("%1 at %2").arg(text, since(at)), t.danger, false});
+    }
     for (const auto &note : state.acts) {
         const double at = toSeconds(note.t);
         QString text = qs(engine::name(note.act.act));
@@ -118,7 +141,7 @@ void LanesView::layOutRows()
 {
     double free[kMostResponseRows];
     std::fill(std::begin(free), std::end(free), -1e9);
-    int used = 2;
+    int used = 1;
     for (auto &item : m_items) {
         if (item.lane != ResponseLane)
             continue;
@@ -283,6 +306,8 @@ void LanesView::mouseMoveEvent(QMouseEvent *event)
 
 bool LanesView::event(QEvent *event)
 {
+    if (event->type() == QEvent::PaletteChange)
+        m_collected.reset(); // items carry colours
     if (event->type() != QEvent::ToolTip)
         return QWidget::event(event);
     const auto *help = static_cast<QHelpEvent *>(event);

@@ -46,6 +46,7 @@ private:
     TimeAxis m_axis;
     RunFacts m_facts;
     std::vector<Item> m_items;
+    std::shared_ptr<const engine::RunState> m_collected; ///< that m_items are of
     double m_playhead = 0;
     int m_gutter = 12, m_responseRows = 2;
 };

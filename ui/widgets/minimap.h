@@ -1,6 +1,7 @@
 #pragma once
-// The whole recording in one strip: p99 as a silhouette, faults, alerts, the visible window and the
-// playhead; both can be dragged.
+// The whole recording in one strip: p99 as a silhouette, where events lie densely, faults, alerts,
+// how the users fared (before, outside, steady again), how far the file is verified, the visible
+// window, the loop and the playhead. A drag moves the playhead, with Shift the window.
 
 #include "ui/session/run_facts.h"
 #include "ui/widgets/time_axis.h"
@@ -16,7 +17,9 @@ class Minimap : public QWidget
 public:
     explicit Minimap(QWidget *parent = nullptr);
     void setRightGutter(int width);
-    void show(std::shared_ptr<const engine::TimelineSnapshot> snapshot, const RunFacts &facts);
+    /// `density`: events per column of the whole recording, empty = not shown.
+    void show(std::shared_ptr<const engine::TimelineSnapshot> snapshot, const RunFacts &facts,
+              const std::vector<std::uint32_t> &density = {});
 
 Q_SIGNALS:
     void seekAsked(double t);
@@ -29,14 +32,26 @@ protected:
     void changeEvent(QEvent *event) override;
 
 private:
+    struct Region
+    {
+        double from, to;
+        QColor colour;
+    };
     [[nodiscard]] QRectF strip() const;
-    void renderSilhouette();
+    [[nodiscard]] std::vector<Region> regions() const;
+    void renderStill();
+    void drawSilhouette(QPainter &painter, const QRectF &area) const;
+    void drawDensity(QPainter &painter, const QRectF &area) const;
+    void drawWhatHappened(QPainter &painter, const QRectF &area) const;
 
     std::shared_ptr<const engine::TimelineSnapshot> m_snapshot;
     TimeAxis m_axis; ///< of the whole recording
     RunFacts m_facts;
-    QPixmap m_silhouette;
-    std::int64_t m_drawnEnd = -1;
+    std::vector<std::uint32_t> m_density;
+    QPixmap m_still; ///< all but window, loop and playhead
+    std::int64_t m_drawnEnd = -1, m_drawnVerified = -1;
+    std::uint64_t m_drawnEvents = 0;
+    std::size_t m_drawnBands = 0;
     QSize m_drawnSize;
     double m_grab = 0;
     bool m_dragsWindow = false;

@@ -141,11 +141,9 @@ void TimeLabels::paintEvent(QPaintEvent *)
     painter.drawText(QRectF(12, 0, kPlotLeft - 12, 22), Qt::AlignLeft | Qt::AlignVCenter,
                      m_zeroIsInject ? Words::tr("time from inject") : Words::tr("time from start"));
     const auto ticks = m_axis.ticks(11);
-    const bool fine = ticks.size() > 1 && ticks[1] - ticks[0] < 1;
+    const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : 1;
     for (const double tick : ticks) {
-        const double since = tick - m_axis.zero;
-        const QString text =
-            std::abs(since) < 1e-6 ? QStringLiteral("0") : sinceText(since, fine ? 1 : 0);
+        const QString text = tickText(tick - m_axis.zero, step);
         const double width = digitsWidth(painter.fontMetrics(), text);
         const double x = m_axis.x(tick) - width / 2;
         if (x + width < this->width() && x > kPlotLeft - 20)

@@ -1,6 +1,7 @@
 #include "ui/widgets/time_series_view.h"
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/track_change.h"
 
 #include <QChart>
 #include <QLineSeries>
@@ -12,13 +13,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace ui {
 
 namespace {
-
-constexpr double kLabelGap = 13; ///< least distance of two direct labels
 
 QPen cosmetic(const QColor &colour, double width, const QList<qreal> &dashes = {})
 {
@@ -104,12 +102,20 @@ void TimeSeriesView::restyle()
 
 void TimeSeriesView::show(const TimeAxis &axis, TrackValues values, const Overlay &overlay)
 {
-    m_axis = axis;
+    const QRectF area = plot();
+    TimeAxis next = axis;
+    next.left = area.left();
+    next.right = area.right();
+    const bool onlyMoved = next == m_axis && overlay.valuesInGutter
+                           && differInPlayheadOnly(m_values, values, m_overlay, overlay);
+    const Overlay before = m_overlay;
+    m_axis = next;
     m_values = std::move(values);
     m_overlay = overlay;
-    const QRectF area = plot();
-    m_axis.left = area.left();
-    m_axis.right = area.right();
+    if (onlyMoved) {
+        updateMoved(before);
+        return;
+    }
 
     // Series first with their signals held back, then the axes: one recalculation per refresh.
     const auto scaled = [&](double v) { return m_spec.log ? std::log10(v) : v; };
@@ -138,6 +144,21 @@ void TimeSeriesView::show(const TimeAxis &axis, TrackValues values, const Overla
             Q_EMIT line->pointsReplaced();
     setAccessibleDescription(m_values.sentence);
     viewport()->update();
+}
+
+/// Only what the playhead and the crosshair leave and reach, and the values in the gutter.
+void TimeSeriesView::updateMoved(const Overlay &before)
+{
+    constexpr double kReach = 5; ///< of the dots on the playhead
+    QRegion stale(
+        QRectF(plot().right(), 0, viewport()->width() - plot().right(), viewport()->height())
+            .toAlignedRect());
+    for (const auto &t :
+         {before.playhead, m_overlay.playhead, before.crosshair, m_overlay.crosshair})
+        if (t)
+            stale +=
+                QRectF(m_axis.x(*t) - kReach, 0, 2 * kReach, viewport()->height()).toAlignedRect();
+    viewport()->update(stale);
 }
 
 std::vector<double> TimeSeriesView::stackedUpTo(std::size_t curve) const
@@ -260,6 +281,19 @@ void TimeSeriesView::drawForeground(QPainter *painter, const QRectF &rect)
         const double x = snap(m_axis.x(mark.t));
         painter->drawLine(QPointF(x, 0), QPointF(x, height));
     }
+    if (m_overlay.loopFrom && m_overlay.loopTo) {
+        QColor wash = tokens().accent;
+        wash.setAlphaF(0.10F);
+        const double from = m_axis.x(*m_overlay.loopFrom);
+        painter->fillRect(QRectF(from, 0, m_axis.x(*m_overlay.loopTo) - from, height), wash);
+    }
+    for (const auto &end : {m_overlay.loopFrom, m_overlay.loopTo}) {
+        if (!end)
+            continue;
+        painter->setPen(cosmetic(tokens().accent, 1, {1, 2}));
+        const double x = snap(m_axis.x(*end));
+        painter->drawLine(QPointF(x, 0), QPointF(x, height));
+    }
     if (m_overlay.crosshair) {
         painter->setPen(cosmetic(tokens().control, 1));
         const double x = snap(m_axis.x(*m_overlay.crosshair));
@@ -288,109 +322,6 @@ void TimeSeriesView::drawForeground(QPainter *painter, const QRectF &rect)
     drawHeader(*painter);
     drawValueLabels(*painter);
     painter->restore();
-}
-
-void TimeSeriesView::drawHeader(QPainter &painter) const
-{
-    const auto &t = tokens();
-    painter.setFont(typeFont(Type::Body, QFont::DemiBold));
-    painter.setPen(t.text);
-    const double top = 4;
-    painter.drawText(QRectF(12, top, kHeaderWidth + 20, 16), Qt::AlignLeft | Qt::AlignVCenter,
-                     m_spec.title);
-    painter.setFont(typeFont(Type::Secondary));
-    painter.setPen(t.textMuted);
-    double y = top + 17;
-    for (const QString &line : {m_spec.unit, m_values.note}) {
-        if (line.isEmpty())
-            continue;
-        painter.drawText(
-            QRectF(12, y, kPlotLeft - 12 - 34, 14), Qt::AlignLeft | Qt::AlignVCenter,
-            painter.fontMetrics().elidedText(line, Qt::ElideRight, kPlotLeft - 12 - 34));
-        y += 14;
-    }
-    painter.setFont(typeFont(Type::Axis));
-    const QRectF area = plot();
-    double lastY = 1e9;
-    for (const double tick : m_values.ticks) {
-        const double at = yOf(tick);
-        if (lastY - at < 12)
-            continue;
-        lastY = at;
-        const double baseline = std::clamp(at + 4, area.top() + 8, area.bottom());
-        drawDigits(painter, {double(kPlotLeft - 7), baseline},
-                   numberText(tick, m_values.tickDecimals), true);
-    }
-    if (m_values.limit && !m_values.limitText.isEmpty()) {
-        const double limitY = yOf(*m_values.limit);
-        const double textY = limitY - 4 > area.top() + 10 ? limitY - 4 : limitY + 12;
-        painter.drawText(QPointF(area.left() + 6, textY), m_values.limitText);
-    }
-}
-
-void TimeSeriesView::drawValueLabels(QPainter &painter) const
-{
-    if (m_values.now.empty() || !m_overlay.playhead)
-        return;
-    struct Label
-    {
-        double want, y;
-        std::size_t curve;
-    };
-    std::vector<Label> labels;
-    double sum = 0;
-    for (std::size_t c = 0; c < m_values.now.size(); ++c) {
-        const double value = m_values.now[c];
-        if (std::isnan(value))
-            continue;
-        sum += value;
-        const double y = yOf(m_spec.stacked ? sum - value / 2 : value);
-        labels.push_back({y, y, c});
-        if (m_overlay.valuesInGutter) {
-            const double dotY = yOf(m_spec.stacked ? sum : value);
-            painter.setPen(QPen(tokens().surface, 1));
-            painter.setBrush(tokens().series[m_spec.curves[c].colour]);
-            painter.drawEllipse(QPointF(m_axis.x(*m_overlay.playhead), dotY), 3, 3);
-        }
-    }
-    if (labels.empty())
-        return;
-    std::sort(labels.begin(), labels.end(), [](const Label &a, const Label &b) {
-        return a.want != b.want ? a.want < b.want : a.curve > b.curve;
-    });
-    const double lowest = viewport()->height() - 8.0;
-    for (std::size_t i = 0; i < labels.size(); ++i)
-        labels[i].y = std::max(labels[i].want, i ? labels[i - 1].y + kLabelGap : 8.0);
-    for (std::size_t i = labels.size(); i-- > 0;)
-        labels[i].y =
-            std::min(labels[i].y, i + 1 < labels.size() ? labels[i + 1].y - kLabelGap : lowest);
-
-    const QFont nameFont = typeFont(Type::Axis);
-    const QFont valueFont = typeFont(Type::Axis, QFont::DemiBold);
-    const QFontMetricsF nameMetrics(nameFont);
-    const QFontMetricsF valueMetrics(valueFont);
-    const bool gutter = m_overlay.valuesInGutter;
-    for (const auto &label : labels) {
-        const auto &curve = m_spec.curves[label.curve];
-        const QString value = numberText(m_values.now[label.curve], curve.decimals);
-        const double nameWidth = nameMetrics.horizontalAdvance(curve.name);
-        const double width = 13 + nameWidth + 5 + digitsWidth(valueMetrics, value);
-        double x = gutter ? plot().right() + 8 : m_axis.x(*m_overlay.playhead) + 6;
-        if (!gutter && x + width > viewport()->width() - 4)
-            x = m_axis.x(*m_overlay.playhead) - width - 8;
-        if (!gutter) {
-            QColor behind = tokens().surface;
-            behind.setAlphaF(0.82F);
-            painter.fillRect(QRectF(x - 2, label.y - 7, width + 4, 14), behind);
-        }
-        painter.fillRect(QRectF(x, label.y - 1, 9, 2.5), tokens().series[curve.colour]);
-        painter.setFont(nameFont);
-        painter.setPen(tokens().textMuted);
-        painter.drawText(QPointF(x + 13, label.y + 4), curve.name);
-        painter.setFont(valueFont);
-        painter.setPen(tokens().text);
-        drawDigits(painter, {x + 13 + nameWidth + 5, label.y + 4}, value, false);
-    }
 }
 
 void TimeSeriesView::resizeEvent(QResizeEvent *event)
@@ -439,6 +370,11 @@ void TimeSeriesView::leaveEvent(QEvent *event)
 {
     QChartView::leaveEvent(event);
     Q_EMIT left();
+}
+
+void TimeSeriesView::keyPressEvent(QKeyEvent *event)
+{
+    event->ignore(); // arrows move the playhead; a view of graphics would scroll by them
 }
 
 void TimeSeriesView::wheelEvent(QWheelEvent *event)

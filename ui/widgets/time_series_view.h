@@ -37,7 +37,7 @@ struct Overlay
 {
     std::vector<FaultBand> bands;
     std::vector<PhaseMark> marks;
-    std::optional<double> playhead, crosshair;
+    std::optional<double> playhead, crosshair, loopFrom, loopTo;
     bool valuesInGutter = false; ///< Playback: right of the plot; Live: at the curve's end
 };
 
@@ -85,11 +85,13 @@ protected:
     void mouseReleaseEvent(QMouseEvent *event) override;
     void leaveEvent(QEvent *event) override;
     void wheelEvent(QWheelEvent *event) override;
+    void keyPressEvent(QKeyEvent *event) override;
 
 private:
     [[nodiscard]] QRectF plot() const;
     [[nodiscard]] double yOf(double value) const;
     [[nodiscard]] std::vector<double> stackedUpTo(std::size_t curve) const;
+    void updateMoved(const Overlay &before);
     void placePlot();
     void restyle();
     void fillAreas(QPainter &painter) const;

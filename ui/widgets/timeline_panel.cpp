@@ -48,10 +48,10 @@ void TimelinePanel::setRightGutter(int width)
 }
 
 void TimelinePanel::show(const std::shared_ptr<const engine::TimelineSnapshot> &snapshot,
-                         const RunFacts &facts)
+                         const RunFacts &facts, const std::vector<std::uint32_t> &density)
 {
     m_lanes->show(*snapshot, facts);
-    m_minimap->show(snapshot, facts);
+    m_minimap->show(snapshot, facts, density);
 }
 
 std::vector<TransportBar::Chip> measureChips(const engine::Verdict &verdict,

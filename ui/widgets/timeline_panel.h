@@ -17,8 +17,9 @@ class TimelinePanel : public QFrame
 public:
     explicit TimelinePanel(QWidget *parent = nullptr);
     void setRightGutter(int width);
+    /// `density`: events per column of the whole recording, empty = not shown.
     void show(const std::shared_ptr<const engine::TimelineSnapshot> &snapshot,
-              const RunFacts &facts);
+              const RunFacts &facts, const std::vector<std::uint32_t> &density = {});
     [[nodiscard]] TransportBar &transport() { return *m_transport; }
 
 Q_SIGNALS:

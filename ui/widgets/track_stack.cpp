@@ -27,7 +27,7 @@ TrackStack::TrackStack(QWidget *parent) : QWidget(parent)
     const auto specs = trackSpecs();
     for (std::size_t i = 0; i < TrackCount; ++i) {
         m_tracks[i] = new TimeSeriesView(specs[i], charts);
-        m_tracks[i]->setMinimumHeight(60);
+        m_tracks[i]->setMinimumHeight(54);
         layout->addWidget(m_tracks[i], i == LatencyTrack ? 11 : 10);
         auto *track = m_tracks[i];
         connect(track, &TimeSeriesView::pressedAt, this, &TrackStack::seekAsked);
@@ -85,6 +85,8 @@ void TrackStack::repaintTracks()
     m_axis.right = m_tracks[0]->width() - m_gutter;
     m_overlay.bands = m_facts.bands;
     m_overlay.marks = m_facts.marks;
+    m_overlay.loopFrom = m_facts.loopFrom;
+    m_overlay.loopTo = m_facts.loopTo;
     auto values = trackValues(m_data, m_facts, m_overlay.playhead.value_or(0), m_synthetic);
     for (std::size_t i = 0; i < TrackCount; ++i)
         m_tracks[i]->show(m_axis, std::move(values[i]), m_overlay);

@@ -2,6 +2,7 @@
 // The four tracks of a run page: what they show and how their value axes are chosen. Pure.
 
 #include "ui/session/run_facts.h"
+#include "ui/session/track_data.h"
 #include "ui/widgets/time_series_view.h"
 
 namespace ui {

@@ -46,6 +46,8 @@ private:
 
 namespace {
 
+constexpr int kWordsWidth = 268;
+
 const char *roleOf(Tone tone)
 {
     switch (tone) {
@@ -96,8 +98,8 @@ VerdictCard::VerdictCard(QWidget *parent) : QFrame(parent)
     seal->setSpacing(6);
     m_sealIcon = named(new QLabel(this), "sealIconLabel");
     m_seal = makeLabel({}, "secondary", "sealLabel", this);
-    m_seal->setWordWrap(true);
-    seal->addWidget(m_sealIcon, 0, Qt::AlignTop);
+    m_seal->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    seal->addWidget(m_sealIcon);
     seal->addWidget(m_seal, 1);
     left->addLayout(seal);
     left->addStretch();
@@ -113,7 +115,8 @@ VerdictCard::VerdictCard(QWidget *parent) : QFrame(parent)
     auto *leftBox = named(new QWidget(this), "verdictWords");
     leftBox->setLayout(left);
     left->setContentsMargins(0, 0, 0, 0);
-    leftBox->setFixedWidth(268);
+    leftBox->setFixedWidth(kWordsWidth);
+    m_words = leftBox;
     layout->addWidget(leftBox);
 
     auto *rule = named(new QFrame(this), "verdictRule");
@@ -145,7 +148,19 @@ void VerdictCard::setCanRerun(bool can)
     m_rerun->setVisible(can);
 }
 
-void VerdictCard::show(const engine::Verdict &verdict, const QString &seal, bool sound)
+void VerdictCard::setSeal(const QString &seal, bool sound)
+{
+    if (m_seal->toolTip() == seal && !m_sealIcon->pixmap().isNull())
+        return;
+    // One line in full length on the tooltip: the tracks need the height more.
+    m_seal->setText(m_seal->fontMetrics().elidedText(seal, Qt::ElideRight, kWordsWidth - 24));
+    m_seal->setToolTip(seal);
+    m_sealIcon->setPixmap(iconPixmap(sound ? QStringLiteral("agent") : QStringLiteral("warning"),
+                                     sound ? tokens().textMuted : tokens().warning, 14,
+                                     devicePixelRatioF()));
+}
+
+void VerdictCard::show(const engine::Verdict &verdict)
 {
     m_verdict = verdict;
     const StateWord word = verdictWord(verdict.word);
@@ -162,18 +177,15 @@ void VerdictCard::show(const engine::Verdict &verdict, const QString &seal, bool
     m_reason->setText(qs(verdict.reason));
     m_reason->setVisible(!verdict.reason.empty() && verdict.reason != verdict.sentence);
     m_goThere->setVisible(verdict.reasonAt.has_value());
-    m_seal->setText(seal);
-    m_sealIcon->setPixmap(iconPixmap(sound ? QStringLiteral("agent") : QStringLiteral("warning"),
-                                     sound ? tokens().textMuted : tokens().warning, 14,
-                                     devicePixelRatioF()));
     // The layout gives wrapped words too little height where the card's is fixed.
     for (auto *label : {m_sentence, m_reason})
         label->setFixedHeight(std::max(0, label->heightForWidth(label->parentWidget()->width())));
     m_model->show(verdict.measures);
     m_table->setVisible(count > 0);
     m_noMeasures->setVisible(count == 0);
-    const int rows = std::clamp(static_cast<int>(count), 5, 6);
-    setFixedHeight(26 + 40 * rows + 28);
+    const int rows = std::clamp(static_cast<int>(count), 2, 6);
+    m_words->layout()->activate();
+    setFixedHeight(std::max(26 + 40 * rows + 28, m_words->sizeHint().height() + 24));
     update();
 }
 

@@ -19,8 +19,9 @@ class VerdictCard : public QFrame
     Q_OBJECT
 public:
     explicit VerdictCard(QWidget *parent = nullptr);
-    /// `seal`: one line about the recording itself, with its tone of trust.
-    void show(const engine::Verdict &verdict, const QString &seal, bool sound);
+    void show(const engine::Verdict &verdict);
+    /// One line about the recording itself, with its tone of trust. Cheap when it stays the same.
+    void setSeal(const QString &seal, bool sound);
     void setCanRerun(bool can);
 
 Q_SIGNALS:
@@ -36,6 +37,7 @@ private:
     QLabel *m_word = nullptr, *m_count = nullptr, *m_sentence = nullptr, *m_reason = nullptr;
     QLabel *m_sealIcon = nullptr, *m_seal = nullptr, *m_noMeasures = nullptr;
     QPushButton *m_rerun = nullptr, *m_report = nullptr, *m_goThere = nullptr;
+    QWidget *m_words = nullptr;
     QTableView *m_table = nullptr;
     MeasureModel *m_model = nullptr;
     engine::Verdict m_verdict;
