@@ -1,10 +1,13 @@
 #include "app/composition/backups.h"
 #include "app/ctl/commands.h"
 #include "app/ctl/output.h"
+#include "engine/agent/local_cluster.h"
 #include "engine/base/clock.h"
 
+#include <charconv>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace ctl {
 namespace {
@@ -97,6 +100,50 @@ void restore(Context &context, const std::string &shop, const std::string &point
         context.exit = engine::exitCode(engine::ErrorCode::Partial);
 }
 
+/// "400", "400/s" or "400 /s"
+std::optional<double> rateOf(std::string text)
+{
+    if (text.ends_with("/s"))
+        text.resize(text.size() - 2);
+    while (text.ends_with(' '))
+        text.pop_back();
+    double rate = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), rate);
+    if (code != std::errc() || end != text.data() + text.size())
+        return {};
+    return rate;
+}
+
+void setRate(Context &context, const std::string &shop, const std::string &text, bool asJson)
+{
+    const auto rate = rateOf(text);
+    if (!rate) {
+        context.exit = report(
+            {engine::ErrorCode::Usage, "'" + text + "' is no rate; write it as 400/s", {}}, asJson);
+        return;
+    }
+    auto cluster = engine::LocalCluster::open(
+        context.paths, engine::systemClock(),
+        {.name = "drillctl shop rate", .readOnly = true, .spawn = false});
+    const auto set = [&]() -> engine::Result<> {
+        if (!cluster)
+            return tl::unexpected(cluster.error());
+        const auto status = (*cluster)->shopStatus();
+        if (!status)
+            return tl::unexpected(status.error());
+        if (status->name != shop)
+            return engine::fail(engine::ErrorCode::NotFound,
+                                fmt::format("The shop {} does not run", shop));
+        return (*cluster)->setRate(*rate);
+    }();
+    if (!set)
+        context.exit = report(set.error(), asJson);
+    else if (asJson)
+        printJson(json{{"rate_per_s", *rate}});
+    else
+        print(fmt::format("The load of {} is now {:g} requests/s\n", shop, *rate));
+}
+
 } // namespace
 
 void addBackupCommands(CLI::App &app, Context &context)
@@ -124,6 +171,15 @@ void addBackupCommands(CLI::App &app, Context &context)
         [](Context &c, const Options &o) { make(c, o.name, o.json); });
     add("restore", "Restore the store of a stopped shop from backup and log",
         [](Context &c, const Options &o) { restore(c, o.name, o.point, o.json); });
+    auto options = std::make_shared<Options>();
+    auto *rate =
+        shop->add_subcommand("rate", "Change the rate of the load that runs; the recording "
+                                     "notes it");
+    rate->add_option("name", options->name, "The shop")->required();
+    rate->add_option("rate", options->point, "Requests per second, e.g. 400/s")->required();
+    rate->add_flag("--json", options->json, "The result as JSON");
+    rate->callback(
+        [&context, options] { setRate(context, options->name, options->point, options->json); });
 }
 
 } // namespace ctl

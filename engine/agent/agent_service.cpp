@@ -2,6 +2,8 @@
 
 #include "engine/agent/wire.h"
 
+#include <fmt/format.h>
+
 namespace engine {
 
 namespace proto = drillroom::v1;
@@ -113,6 +115,25 @@ grpc::Status AgentService::StartLoad(Context *context, const proto::StartLoadReq
 grpc::Status AgentService::StopLoad(Context *context, const Empty *, Outcome *outcome)
 {
     return guarded(context, false, outcome, [&] { return m_shop.stopLoad(); });
+}
+
+// Without the lease: whoever runs a drill holds that, and it is for somebody beside them to turn
+// the load up. The recording says who did it.
+grpc::Status AgentService::SetRate(Context *, const proto::SetRateRequest *request,
+                                   Outcome *outcome)
+{
+    const auto set = m_shop.setRate(request->rate());
+    *outcome = wire::toProto(set);
+    if (set) {
+        OperatorActed event;
+        event.act = Act::Note;
+        event.who = request->who().substr(0, 100);
+        event.text = fmt::format("The load is now {:g} requests/s", request->rate());
+        event.target = "traffic";
+        event.at = m_clock.now().count();
+        m_hub.publish(Payload{std::move(event)});
+    }
+    return grpc::Status::OK;
 }
 
 grpc::Status AgentService::SetSwitches(Context *context, const proto::SwitchesRequest *request,

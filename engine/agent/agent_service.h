@@ -27,6 +27,7 @@ private:
     grpc::Status ShopStatus(Context *, const Empty *, Outcome *) override;
     grpc::Status StartLoad(Context *, const drillroom::v1::StartLoadRequest *, Outcome *) override;
     grpc::Status StopLoad(Context *, const Empty *, Outcome *) override;
+    grpc::Status SetRate(Context *, const drillroom::v1::SetRateRequest *, Outcome *) override;
     grpc::Status SetSwitches(Context *, const drillroom::v1::SwitchesRequest *, Outcome *) override;
     grpc::Status ApplyFault(Context *, const drillroom::v1::ApplyFaultRequest *,
                             Outcome *) override;

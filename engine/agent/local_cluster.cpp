@@ -64,6 +64,7 @@ public:
 
     Result<> connect(const LocalClusterOptions &options)
     {
+        name = options.name;
         const auto limit = clock.now() + kSpawnLimit;
         bool tried = false;
         std::string why;
@@ -182,7 +183,7 @@ public:
     const Clock &clock;
     PlainLine lease;
     std::mutex leaseMutex; // one question at a time on the lease's connection
-    std::string token;
+    std::string token, name;
     SpawnedAgent spawned;
     std::atomic<bool> shopStays{false};
     std::unique_ptr<proto::Agent::Stub> stub;
@@ -281,6 +282,15 @@ Result<> LocalCluster::startLoad(const LoadSpec &spec)
 Result<> LocalCluster::stopLoad()
 {
     DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::StopLoad, proto::Empty()));
+    return {};
+}
+
+Result<> LocalCluster::setRate(double rate)
+{
+    proto::SetRateRequest request;
+    request.set_rate(rate);
+    request.set_who(m_impl->name);
+    DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::SetRate, request));
     return {};
 }
 

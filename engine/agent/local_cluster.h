@@ -33,6 +33,7 @@ public:
     [[nodiscard]] Result<ShopStatus> shopStatus() override;
     [[nodiscard]] Result<> startLoad(const LoadSpec &spec) override;
     [[nodiscard]] Result<> stopLoad() override;
+    [[nodiscard]] Result<> setRate(double rate) override;
     [[nodiscard]] Result<> setSwitches(const Switches &switches) override;
     [[nodiscard]] Result<> applyFault(const FaultSpec &spec) override;
     [[nodiscard]] Result<> undoFault(std::uint32_t id) override;

@@ -12,6 +12,7 @@ public:
     virtual ~NodeLine() = default;
     [[nodiscard]] virtual Result<> startLoad(const LoadSpec &spec) = 0;
     [[nodiscard]] virtual Result<> stopLoad() = 0;
+    [[nodiscard]] virtual Result<> setRate(double rate) = 0;
     [[nodiscard]] virtual Result<> setSwitches(const Switches &switches) = 0;
     virtual void tellSwitches(const Switches &switches) = 0;
     virtual void tellStopLoad() = 0;

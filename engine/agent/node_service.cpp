@@ -27,6 +27,12 @@ public:
         command.mutable_stop_load();
         return ask(std::move(command));
     }
+    Result<> setRate(double rate) override
+    {
+        proto::NodeCommand command;
+        command.set_set_rate(rate);
+        return ask(std::move(command));
+    }
     Result<> setSwitches(const Switches &switches) override
     {
         proto::NodeCommand command;

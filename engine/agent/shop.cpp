@@ -211,6 +211,14 @@ Result<> Shop::stopLoad()
     return line ? line->stopLoad() : Result<>{};
 }
 
+Result<> Shop::setRate(double rate)
+{
+    const auto line = lineOf("traffic");
+    if (!line)
+        return fail(ErrorCode::Unavailable, "The shop's traffic is not running; start the shop");
+    return line->setRate(rate);
+}
+
 Result<> Shop::setSwitches(const Switches &switches)
 {
     std::shared_ptr<NodeLine> gateway;

@@ -43,6 +43,7 @@ public:
     [[nodiscard]] ShopStatus status() const;
     [[nodiscard]] Result<> startLoad(const LoadSpec &spec);
     [[nodiscard]] Result<> stopLoad();
+    [[nodiscard]] Result<> setRate(double rate);
     [[nodiscard]] Result<> setSwitches(const Switches &switches);
     /// Kills the process if it runs and starts it anew; `by` as in ResponseChanged.
     [[nodiscard]] Result<> restart(const std::string &target, const std::string &by);

@@ -114,6 +114,11 @@ public:
     [[nodiscard]] virtual Result<ShopStatus> shopStatus() = 0;
     [[nodiscard]] virtual Result<> startLoad(const LoadSpec &spec) = 0;
     [[nodiscard]] virtual Result<> stopLoad() = 0;
+    /// Requests per second of the load that runs; works without the lease, and becomes an event.
+    [[nodiscard]] virtual Result<> setRate(double)
+    {
+        return fail(ErrorCode::Usage, "This cluster cannot change the rate of a running load");
+    }
     [[nodiscard]] virtual Result<> setSwitches(const Switches &switches) = 0;
     /// Returns once the ledger holds the undo and the fault was applied; Confirmed, Undone ... come
     /// as events.

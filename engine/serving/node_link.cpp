@@ -217,6 +217,9 @@ private:
             return m_commands.setSwitches ? m_commands.setSwitches(*switches)
                                           : unknown("have responses to switch");
         }
+        case proto::NodeCommand::kSetRate:
+            return m_commands.setRate ? m_commands.setRate(command.set_rate())
+                                      : unknown("make load");
         case proto::NodeCommand::kDrain:
             return m_commands.drain ? m_commands.drain() : unknown("drain");
         default:

@@ -26,6 +26,7 @@ struct NodeCommands
 {
     std::function<Result<>(const LoadSpec &)> startLoad = nullptr;
     std::function<Result<>()> stopLoad = nullptr;
+    std::function<Result<>(double)> setRate = nullptr; ///< requests per second, of the running load
     std::function<Result<>(const Switches &)> setSwitches = nullptr;
     std::function<Result<>()> drain =
         nullptr; ///< finish and exit; must only start that, not wait for it

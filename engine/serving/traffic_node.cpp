@@ -96,6 +96,10 @@ int runTraffic(const NodeConfig &config)
         spdlog::info("load rate={} start_us={}", spec.load.rate, spec.start.count());
         return traffic.start(spec);
     };
+    commands.setRate = [&](double rate) {
+        spdlog::info("load rate={}", rate);
+        return traffic.setRate(rate);
+    };
     commands.stopLoad = [&]() -> Result<> {
         // Answered when the last request is: the next run may start at once then.
         traffic.stop();
