@@ -70,6 +70,7 @@ Result<int> measureRecording(const Options &options)
                          {"p95_ms", line.p95},
                          {"p99_ms", line.p99},
                          {"max_ms", line.most},
+                         {"cpu_p95_ms", line.cpu},
                          {"rows", line.rows},
                          {"chunks", line.chunks},
                          {"sketches", line.sketches},

@@ -3,6 +3,7 @@
 #include "engine/base/exact_math.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace engine {
@@ -33,7 +34,14 @@ std::int32_t bucketOf(double millis)
 
 double valueOf(std::int32_t bucket)
 {
-    return 2.0 * exact::exp(bucket * logGamma()) / (kGamma + 1.0);
+    static const auto kValues = [] { // a picture asks for thousands
+        std::array<double, static_cast<std::size_t>(kHighest - kLowest + 1)> values{};
+        for (auto i = kLowest; i <= kHighest; ++i)
+            values[static_cast<std::size_t>(i - kLowest)] =
+                2.0 * exact::exp(i * logGamma()) / (kGamma + 1.0);
+        return values;
+    }();
+    return kValues[static_cast<std::size_t>(bucket - kLowest)];
 }
 
 void putVarint(Bytes &out, std::uint64_t value)
@@ -46,17 +54,22 @@ void putVarint(Bytes &out, std::uint64_t value)
 }
 
 /// Only the shortest form of a number is taken, so that equal sketches have equal bytes.
-std::optional<std::uint64_t> takeVarint(std::span<const std::uint8_t> &data)
+bool takeVarint(std::span<const std::uint8_t> &data, std::uint64_t &value)
 {
-    std::uint64_t value = 0;
+    if (!data.empty() && data.front() < 0x80) { // nearly all of them
+        value = data.front();
+        data = data.subspan(1);
+        return true;
+    }
+    value = 0;
     for (int shift = 0; shift < 63 && !data.empty(); shift += 7) {
         const auto byte = data.front();
         data = data.subspan(1);
         value |= std::uint64_t{byte & 0x7Fu} << shift;
         if ((byte & 0x80) == 0)
-            return byte == 0 && shift > 0 ? std::nullopt : std::optional(value);
+            return byte != 0;
     }
-    return std::nullopt;
+    return false;
 }
 
 } // namespace
@@ -139,21 +152,19 @@ Bytes Sketch::encode() const
 
 bool Sketch::mergeEncoded(std::span<const std::uint8_t> data)
 {
-    const auto size = takeVarint(data);
-    if (!size || *size > static_cast<std::uint64_t>(kHighest - kLowest + 1))
+    constexpr auto kMostCount = std::uint64_t{1} << 48; // sums of many never overflow
+    std::uint64_t size = 0, step = 0, count = 0;
+    if (!takeVarint(data, size) || size > static_cast<std::uint64_t>(kHighest - kLowest + 1))
         return false;
     std::int32_t bucket = kLowest;
-    for (std::uint64_t i = 0; i < *size; ++i) {
-        const auto step = takeVarint(data);
-        const auto count = takeVarint(data);
-        constexpr auto kMostCount = std::uint64_t{1} << 48; // sums of many never overflow
-        if (!step || !count || *count == 0 || *count > kMostCount || (i > 0 && *step == 0)
-            || *step > static_cast<std::uint64_t>(kHighest - bucket))
+    for (std::uint64_t i = 0; i < size; ++i) {
+        if (!takeVarint(data, step) || !takeVarint(data, count) || count == 0 || count > kMostCount
+            || (i > 0 && step == 0) || step > static_cast<std::uint64_t>(kHighest - bucket))
             return false;
-        bucket += static_cast<std::int32_t>(*step);
+        bucket += static_cast<std::int32_t>(step);
         reach(bucket, bucket);
-        m_counts[static_cast<std::size_t>(bucket - m_lowest)] += *count;
-        m_count += *count;
+        m_counts[static_cast<std::size_t>(bucket - m_lowest)] += count;
+        m_count += count;
     }
     return data.empty();
 }

@@ -6,6 +6,7 @@
 #include "engine/recording/timeline.h"
 
 #include <algorithm>
+#include <ctime>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -28,6 +29,13 @@ void dropCache(const std::filesystem::path &path)
     ::fsync(fd); // dirty pages would stay
     ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     ::close(fd);
+}
+
+double threadMillis()
+{
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
 double at(const std::vector<double> &sorted, double q)
@@ -61,8 +69,8 @@ public:
             const auto width = gridFor(0, length, m_options.bins).width;
             const auto what =
                 fmt::format("{} in bins of {:g} s", name, static_cast<double>(width) / 1e6);
-            DR_RETURN_IF_ERROR(timed(what, [&, length](RecordingReader &reader) -> Result<> {
-                const auto from = place(length);
+            DR_RETURN_IF_ERROR(timed(what, [&, length, width](RecordingReader &reader) -> Result<> {
+                const auto from = place(length) / width * width; // or it takes one bin more
                 const auto drawn = binSeries(reader, RowCache(),
                                              gridFor(from, from + length, m_options.bins), m_drawn);
                 return drawn ? Result<>() : tl::unexpected(drawn.error());
@@ -118,7 +126,7 @@ private:
     Result<> timed(const std::string &what, const std::function<Result<>(RecordingReader &)> &work)
     {
         for (const bool isCold : {true, false}) {
-            std::vector<double> times;
+            std::vector<double> times, cpu;
             BenchLine line{what, isCold, m_options.runs};
             for (std::size_t i = 0; i < m_options.runs; ++i) {
                 if (isCold)
@@ -127,8 +135,10 @@ private:
                 if (!reader)
                     return tl::unexpected(reader.error());
                 const auto from = m_clock.now();
+                const auto cpuFrom = threadMillis();
                 DR_RETURN_IF_ERROR(work(*reader));
                 times.push_back(millis(m_clock.now() - from));
+                cpu.push_back(threadMillis() - cpuFrom);
                 const auto counts = reader->takeCounts();
                 line.rows = std::max(line.rows, counts.rows);
                 line.chunks = std::max(line.chunks, counts.chunks);
@@ -136,6 +146,8 @@ private:
                 line.bytes = std::max(line.bytes, counts.bytes);
             }
             std::sort(times.begin(), times.end());
+            std::sort(cpu.begin(), cpu.end());
+            line.cpu = at(cpu, 0.95);
             line.p50 = at(times, 0.50);
             line.p95 = at(times, 0.95);
             line.p99 = at(times, 0.99);
@@ -253,14 +265,15 @@ std::string benchText(const RecordingBench &bench)
 {
     auto text =
         fmt::format("{:.2f} h, {:.1f} MB, {} events\n", bench.hours, bench.megabytes, bench.events);
-    text += fmt::format("{:<24} {:<5} {:>8} {:>8} {:>8} {:>8}   reads at most\n", "ms", "", "p50",
-                        "p95", "p99", "most");
+    text += fmt::format("{:<24} {:<5} {:>8} {:>8} {:>8} {:>8} {:>8}   reads at most\n", "ms", "",
+                        "p50", "p95", "p99", "most", "cpu p95");
     for (const auto &line : bench.lines)
-        text += fmt::format(
-            "{:<24} {:<5} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f}   {} rows, {} chunks, {} sketches, "
-            "{:.0f} kB\n",
-            line.what, line.isCold ? "cold" : "warm", line.p50, line.p95, line.p99, line.most,
-            line.rows, line.chunks, line.sketches, static_cast<double>(line.bytes) / 1000);
+        text += fmt::format("{:<24} {:<5} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f}   {} rows, "
+                            "{} chunks, {} sketches, "
+                            "{:.0f} kB\n",
+                            line.what, line.isCold ? "cold" : "warm", line.p50, line.p95, line.p99,
+                            line.most, line.cpu, line.rows, line.chunks, line.sketches,
+                            static_cast<double>(line.bytes) / 1000);
     text += fmt::format("first state shown after {:.1f} ms, all of it drawn after {:.1f} ms (cold, "
                         "worst of 10)\n",
                         bench.openMillis, bench.drawnMillis);

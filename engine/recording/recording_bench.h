@@ -19,6 +19,7 @@ struct BenchLine
     bool isCold = false;
     std::size_t runs = 0;
     double p50 = 0, p95 = 0, p99 = 0, most = 0;
+    double cpu = 0; ///< p95 of the thread's own time: what a busy host does not change
     std::uint64_t rows = 0, chunks = 0, sketches = 0, bytes = 0;
 };
 
