@@ -18,6 +18,7 @@ struct Context
 void addShopCommands(CLI::App &app, Context &context);
 void addDrillCommands(CLI::App &app, Context &context);
 void addRecordingCommands(CLI::App &app, Context &context);
+void addExportCommands(CLI::App &recording, Context &context); ///< of `recording`
 void addModelCommands(CLI::App &app, Context &context);
 void addSystemCommands(CLI::App &app, Context &context);
 

@@ -357,7 +357,10 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
             break;
         const auto t = ticks->integer(0);
         const auto blob = ticks->blob(1);
-        if (blob.size() % sizeof(float) != 0 || blob.size() / sizeof(float) > m_names.size())
+        // A damaged page may hold rows that are not in order; SQLite gives them as they lie there.
+        const auto before = slice.rows.empty() ? afterT : slice.rows.back().t;
+        if (t <= before || blob.size() % sizeof(float) != 0
+            || blob.size() / sizeof(float) > m_names.size())
             return tl::unexpected(damaged(m_path, "the row at " + std::to_string(t) + " us"));
         const auto count = blob.size() / sizeof(float);
         slice.rows.push_back({t, slice.values.size(), count});
@@ -374,6 +377,7 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         return tl::unexpected(events.error());
     events->bind(1, static_cast<std::int64_t>(afterSeq));
     std::int64_t last = INT64_MIN;
+    auto lastSeq = afterSeq;
     while (true) {
         const auto row = events->step();
         if (!row)
@@ -390,6 +394,9 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         Event event;
         event.seq = static_cast<std::uint64_t>(events->integer(0));
         event.t = events->integer(1);
+        if (event.seq <= lastSeq)
+            return tl::unexpected(damaged(m_path, "event " + std::to_string(event.seq)));
+        lastSeq = event.seq;
         const auto kind = events->integer(2);
         // Kinds are only ever added; those of a newer program mean nothing to us.
         if (isNewer() && kind >= static_cast<std::int64_t>(std::variant_size_v<Payload>)) {
@@ -447,9 +454,10 @@ Result<> RecordingReader::rows(std::int64_t afterT, std::int64_t upTo,
             if (!*row)
                 break;
             ++count;
+            const bool isInOrder = ticks->integer(0) > afterT;
             afterT = ticks->integer(0);
             const auto blob = ticks->blob(1);
-            if (blob.size() % sizeof(float) != 0)
+            if (!isInOrder || blob.size() % sizeof(float) != 0)
                 return tl::unexpected(damaged(m_path, "row at " + std::to_string(afterT) + " us"));
             // A living file may have got series since they were read.
             values.resize(std::min(blob.size() / sizeof(float), m_names.size()));
