@@ -20,6 +20,7 @@ void addShopCommands(CLI::App &app, Context &context);
 void addBackupCommands(CLI::App &app, Context &context);
 void addDrillCommands(CLI::App &app, Context &context);
 void addRecordingCommands(CLI::App &app, Context &context);
+void addExportCommands(CLI::App &recording, Context &context); ///< of `recording`
 void addModelCommands(CLI::App &app, Context &context);
 void addBenchCommands(CLI::App &app, Context &context);
 void addSystemCommands(CLI::App &app, Context &context);

@@ -77,6 +77,12 @@ Result<int> events(const Options &options)
                               static_cast<double>(event.t) / 1e6, engine::kindName(event.payload),
                               engine::describe(event.payload)));
     }
+    if (run->eventsLeftOut > 0)
+        return engine::fail(engine::ErrorCode::Partial,
+                            fmt::format("{} more events are not shown; `drillctl recording export "
+                                        "--format jsonl` gives all",
+                                        run->eventsLeftOut),
+                            options.file);
     return 0;
 }
 
@@ -171,6 +177,7 @@ void addRecordingCommands(CLI::App &app, Context &context)
     eventsSub->add_option("--kind", eventsOptions->kind,
                           "Only this kind: fault, process, response ...");
     add(*recording, "series", "The series it holds", series);
+    addExportCommands(*recording, context);
     auto listJson = std::make_shared<bool>(false);
     auto *listSub = recording->add_subcommand("list", "The recordings of this home");
     listSub->add_flag("--json", *listJson, "The result as JSON");

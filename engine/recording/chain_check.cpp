@@ -289,6 +289,7 @@ private:
         if (!stored.isCut) {
             m_kept = end;
             m_report.soundTo = end.t;
+            m_report.soundSeq = static_cast<std::uint64_t>(end.seq);
         }
         return {};
     }

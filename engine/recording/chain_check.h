@@ -13,6 +13,7 @@ struct ChainReport
     std::uint64_t events = 0, rows = 0, keyframes = 0;
     std::string signer;               ///< public key in hex that sealed it, or ""
     std::int64_t soundTo = INT64_MIN; ///< us since t = 0: proven up to here
+    std::uint64_t soundSeq = 0;       ///< newest event that is
     std::int64_t keptFrom = INT64_MIN, keptTo = INT64_MIN; ///< of a trimmed recording
     bool isTrimmed = false, isWholeTail = true;            ///< no batch behind the newest seal
 };

@@ -279,7 +279,10 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
             break;
         const auto t = ticks->integer(0);
         const auto blob = ticks->blob(1);
-        if (blob.size() % sizeof(float) != 0 || blob.size() / sizeof(float) > m_names.size())
+        // A damaged page may hold rows that are not in order; SQLite gives them as they lie there.
+        const auto before = slice.rows.empty() ? afterT : slice.rows.back().t;
+        if (t <= before || blob.size() % sizeof(float) != 0
+            || blob.size() / sizeof(float) > m_names.size())
             return tl::unexpected(
                 damagedRecording(m_path, "the row at " + std::to_string(t) + " us"));
         const auto count = blob.size() / sizeof(float);
@@ -297,6 +300,7 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         return tl::unexpected(events.error());
     events->bind(1, static_cast<std::int64_t>(afterSeq));
     std::int64_t last = INT64_MIN;
+    auto lastSeq = afterSeq;
     while (true) {
         const auto row = events->step();
         if (!row)
@@ -310,6 +314,10 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
                 slice.rows.pop_back();
             break;
         }
+        const auto seq = static_cast<std::uint64_t>(events->integer(0));
+        if (seq <= lastSeq)
+            return tl::unexpected(damagedRecording(m_path, "event " + std::to_string(seq)));
+        lastSeq = seq;
         auto event = eventOf(*events);
         if (!event)
             return tl::unexpected(event.error());

@@ -33,9 +33,10 @@ Result<> RecordingReader::rows(std::int64_t afterT, std::int64_t upTo,
             if (!*row)
                 break;
             ++count;
+            const bool isInOrder = ticks->integer(0) > afterT;
             afterT = ticks->integer(0);
             const auto blob = ticks->blob(1);
-            if (blob.size() % sizeof(float) != 0)
+            if (!isInOrder || blob.size() % sizeof(float) != 0)
                 return tl::unexpected(
                     damagedRecording(m_path, "row at " + std::to_string(afterT) + " us"));
             // A living file may have got series since they were read.

@@ -168,6 +168,7 @@ VerifyReport verifyRecording(const std::filesystem::path &path, const Clock &clo
     report.rows = chain.rows;
     report.keyframes = chain.keyframes;
     report.soundTo = chain.soundTo;
+    report.soundSeq = chain.soundSeq;
     report.signer = chain.signer;
     report.isTrimmed = chain.isTrimmed;
     if (reader->hasStrayLog())
@@ -221,6 +222,7 @@ std::string toJson(const VerifyReport &report)
     json["keyframes"] = report.keyframes;
     json["sound_to_us"] = report.soundTo == INT64_MIN ? nlohmann::ordered_json(nullptr)
                                                       : nlohmann::ordered_json(report.soundTo);
+    json["sound_to_seq"] = report.soundSeq;
     json["trimmed"] = report.isTrimmed;
     return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

@@ -27,6 +27,7 @@ struct VerifyReport
     std::vector<std::string> notes;
     std::uint64_t batches = 0, sealedBatches = 0, events = 0, rows = 0, keyframes = 0;
     std::int64_t soundTo = INT64_MIN; ///< us since t = 0: the chain holds up to here
+    std::uint64_t soundSeq = 0;       ///< and of the events up to this one
     bool isTrimmed = false;           ///< a part of a recording, see `sentence`
 };
 

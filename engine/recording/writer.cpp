@@ -46,10 +46,12 @@ RecordingWriter::create(const std::filesystem::path &path, const SigningKey *key
     for (const auto table : schema::kTables)
         tables += std::string(table) + ";";
     DR_RETURN_IF_ERROR(writer.m_database.execute(
-        "PRAGMA page_size=" + std::to_string(schema::kPageSize)
+        // EXTRA also syncs the folder when a journal is deleted: one that came back with a cut of
+        // power would undo what was checkpointed since.
+        "PRAGMA synchronous=EXTRA; PRAGMA page_size=" + std::to_string(schema::kPageSize)
         + "; PRAGMA application_id=" + std::to_string(schema::kApplicationId)
         + "; PRAGMA user_version=" + std::to_string(schema::kVersion)
-        + "; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0"
+        + "; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0"
           "; PRAGMA busy_timeout=2000; PRAGMA secure_delete=ON;"
         + tables + "COMMIT"));
     DR_RETURN_IF_ERROR(writer.prepare());

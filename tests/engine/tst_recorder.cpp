@@ -12,12 +12,9 @@
 
 #include <QtTest>
 #include <csignal>
-#include <fcntl.h>
 #include <fstream>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace engine;
 namespace fs = std::filesystem;
@@ -37,7 +34,6 @@ private Q_SLOTS:
     void fullDiskCostsTimeOnly();
     void movedFileIsSaid();
     void idleFilesRollAndTwoAreKept();
-    void killedWriterLosesAQuarterSecondAtMost();
 
     void lateCountsGoIntoTheNextRow();
     void rowWaitsForKnownSourcesOnly();
@@ -383,74 +379,6 @@ void TestRecorder::idleFilesRollAndTwoAreKept()
     QCOMPARE(kept->state.acts.size(), std::size_t{1});
 }
 
-/// The child of the kill test: notes with a running number, each told to the parent once flushed.
-static int writeUntilKilled(const char *path, int acknowledge)
-{
-    const auto &clock = systemClock();
-    RecorderOptions options;
-    options.path = path;
-    auto recorder = Recorder::start(options, clock);
-    if (!recorder)
-        return 1;
-    const auto run = runFromNow(clock);
-    (*recorder)->append(run);
-    for (std::int64_t i = 1;; ++i) {
-        OperatorActed act;
-        act.at = clock.now().count();
-        (*recorder)->append(act);
-        if (i % 40 == 0) {
-            if (!(*recorder)->flush() || ::write(acknowledge, &i, sizeof(i)) != sizeof(i))
-                return 1;
-        } else {
-            clock.waitUntil(clock.now() + Micros{2'000}, {});
-        }
-    }
-}
-
-void TestRecorder::killedWriterLosesAQuarterSecondAtMost()
-{
-    Random random(4, 2);
-    std::vector<double> losses;
-    for (int i = 0; i < 20; ++i) {
-        const auto path = file(("killed" + std::to_string(i) + ".drl").c_str());
-        int pipe[2];
-        QCOMPARE(::pipe(pipe), 0);
-        const auto descriptor = std::to_string(pipe[1]);
-        const pid_t child = ::fork();
-        if (child == 0) {
-            ::execl("/proc/self/exe", "tst_recorder", "--write", path.c_str(), descriptor.c_str(),
-                    nullptr);
-            ::_exit(127);
-        }
-        ::close(pipe[1]);
-        std::int64_t acknowledged = 0;
-        QCOMPARE(::read(pipe[0], &acknowledged, sizeof(acknowledged)),
-                 static_cast<ssize_t>(sizeof(acknowledged)));
-        m_clock.waitUntil(m_clock.now() + Micros{50'000 + static_cast<int>(random.below(300'000))},
-                          {});
-        const auto killedAt = m_clock.now().count();
-        ::kill(child, SIGKILL);
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        QVERIFY(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        std::int64_t more = 0;
-        while (::read(pipe[0], &more, sizeof(more)) == sizeof(more))
-            acknowledged = more;
-        ::close(pipe[0]);
-
-        const auto folded = foldFile(path, m_clock);
-        QVERIFY2(folded, folded ? "" : folded.error().text().c_str());
-        QVERIFY(!folded->closed);
-        QCOMPARE(verifyRecording(path, m_clock).exitCode, 3);
-        QVERIFY(static_cast<std::int64_t>(folded->state.actsSeen) >= acknowledged);
-        const auto &newest = std::get<OperatorActed>(folded->events.back().payload);
-        losses.push_back(static_cast<double>(killedAt - newest.at) / 1000.0);
-    }
-    std::sort(losses.begin(), losses.end());
-    qInfo("20 kills: lost %.0f ms in the middle, %.0f ms at most", losses[10], losses.back());
-    QVERIFY2(losses.back() <= 250, qPrintable(QString::number(losses.back())));
-}
-
 void TestRecorder::lateCountsGoIntoTheNextRow()
 {
     RowAssembler assembler;
@@ -522,12 +450,5 @@ void TestRecorder::missingCountsAreZeroOnlyWhenTheSourceSpoke()
     QCOMPARE(assembler.take(t0 + 2 * kWindow).values.at("a.requests"), 0.0);
 }
 
-int main(int argc, char **argv)
-{
-    if (argc == 4 && std::string_view(argv[1]) == "--write")
-        return writeUntilKilled(argv[2], std::atoi(argv[3]));
-    QCoreApplication application(argc, argv);
-    TestRecorder test;
-    return QTest::qExec(&test, argc, argv);
-}
+QTEST_GUILESS_MAIN(TestRecorder)
 #include "tst_recorder.moc"
