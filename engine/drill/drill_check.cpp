@@ -105,8 +105,8 @@ std::vector<std::string> edgesOf(const ShopNeed &shop)
 
 const std::vector<std::string> &switchableResponses()
 {
-    static const std::vector<std::string> names{"restart",  "ejection", "breaker",
-                                                "fallback", "retry",    "hedging"};
+    static const std::vector<std::string> names{"restart", "ejection", "breaker", "fallback",
+                                                "retry",   "hedging",  "backup",  "verification"};
     return names;
 }
 
@@ -147,7 +147,8 @@ void checkWhole(const Drill &drill, std::vector<Problem> &problems)
     for (const auto &response : drill.responses) {
         names.push_back(response.name);
         for (const auto &target : {response.target, response.whenTarget})
-            if (!target.empty() && !isProcess(target))
+            if (!target.empty() && !isProcess(target)
+                && !(response.verb == "alert" && target == response.target))
                 problems.push_back(
                     {response.place, fmt::format("The target `{}` of the response `{}` is not in "
                                                  "this shop{}; there are {}",

@@ -217,6 +217,13 @@ private:
             return m_commands.setSwitches ? m_commands.setSwitches(*switches)
                                           : unknown("have responses to switch");
         }
+        case proto::NodeCommand::kCallFault: {
+            const auto &from = command.call_fault();
+            const CallFault fault{from.id(),     Micros{from.delay_us()},
+                                  from.status(), from.share(),
+                                  from.seed(),   MonoTime{from.until_us()}};
+            return m_commands.callFault ? m_commands.callFault(fault) : unknown("serve a model");
+        }
         case proto::NodeCommand::kDrain:
             return m_commands.drain ? m_commands.drain() : unknown("drain");
         default:

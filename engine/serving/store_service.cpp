@@ -71,7 +71,8 @@ public:
         window.samples = {{"store.requests", count(reads.requests + appends.requests)},
                           {"store.failed", count(reads.failed + appends.failed)},
                           {"store.acked", count(appends.requests - appends.failed)},
-                          {"store.seq", count(m_store.stats().seq)}};
+                          {"store.seq", count(m_store.stats().seq)},
+                          {"store.opened.seq", count(m_openedSeq)}};
         if (appends.requests > 0) {
             window.samples.push_back({"store.age.p95", appends.latency.quantile(0.95)});
             window.sketches.push_back({"store.age", appends.latency.encode()});
@@ -85,6 +86,7 @@ private:
     EventStore &m_store;
     const Clock &m_clock;
     NodeCounters m_reads, m_appends;
+    const std::uint64_t m_openedSeq = m_store.stats().seq; ///< what a loss is measured against
 };
 
 StoreService::StoreService(EventStore &store, const Clock &clock)

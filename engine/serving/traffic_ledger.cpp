@@ -62,9 +62,13 @@ void TrafficLedger::answered(const TrafficAnswer &answer)
     ++to.paths[static_cast<std::size_t>(answer.path)];
 }
 
-void TrafficLedger::appended(bool good)
+void TrafficLedger::appended(bool good, std::uint64_t seq, MonoTime now)
 {
     const std::lock_guard lock(m_mutex);
+    if (good && now >= m_begin) { // by its own time: a loss is measured against it
+        auto &at = bucket(now);
+        at.ackedSeq = std::max(at.ackedSeq, seq);
+    }
     auto &to = bucket(m_begin);
     ++(good ? to.appended : to.notAppended);
 }
@@ -118,6 +122,8 @@ Window TrafficLedger::window(const Bucket &from, MonoTime end) const
     count(series::kPathCached, from.paths[static_cast<std::size_t>(ServingPath::Cached)]);
     count("traffic.appended", from.appended);
     count("traffic.append.missed", from.notAppended);
+    if (from.ackedSeq > 0)
+        count("traffic.acked.seq", from.ackedSeq);
     add(series::kTrafficLag, from.lag.count() > 0 ? from.lag.quantile(0.99) : 0);
     if (from.expected > 0)
         add(series::kQuality, from.earned / from.expected);
