@@ -39,6 +39,7 @@ Result<DrillOutcome> runOnce(engine::LocalCluster &cluster, const engine::Paths 
     settings.build = DRILLROOM_VERSION;
     settings.seed = order.seed;
     settings.without = order.without;
+    settings.unsafe = order.unsafe;
     Result<> ran;
     {
         // Best effort: without it only the note beside the file is lost, should we die.

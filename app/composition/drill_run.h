@@ -17,7 +17,8 @@ struct DrillOrder
     std::uint64_t seed = 1;
     std::filesystem::path record; ///< empty: a new file under Paths::recordings()
     std::vector<std::string> without;
-    int retryNoise = 0; ///< how many runs that the host disturbed may be repeated
+    bool unsafe = false; ///< `without` may name verification
+    int retryNoise = 0;  ///< how many runs that the host disturbed may be repeated
 };
 
 /// A run that is on, for who wants to add to its recording or end it.

@@ -20,7 +20,7 @@ struct RunOptions
     std::vector<std::string> set, without;
     std::uint64_t seed = 1;
     int retryNoise = 0;
-    bool json = false;
+    bool json = false, unsafe = false;
 };
 
 struct FileOptions
@@ -69,6 +69,7 @@ void run(Context &context, const RunOptions &options)
     order.seed = options.seed;
     order.record = options.record;
     order.without = options.without;
+    order.unsafe = options.unsafe;
     order.retryNoise = options.retryNoise;
     for (const auto &text : options.set)
         if (const auto added = engine::addOverride(order.overrides, text); !added) {
@@ -209,6 +210,9 @@ void addDrillCommands(CLI::App &app, Context &context)
     runCommand
         ->add_option("--retry-noise", options->retryNoise, "Repeat runs that a busy host spoilt")
         ->check(CLI::Range(0, 20));
+    runCommand->add_flag("--unsafe", options->unsafe,
+                         "Allow --without verification: models that nobody vouches for (synthetic "
+                         "shops only)");
     runCommand->add_flag("--json", options->json, "The verdict as JSON");
     runCommand->callback([&context, options] { run(context, *options); });
 

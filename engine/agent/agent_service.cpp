@@ -166,9 +166,21 @@ grpc::Status AgentService::UndoFault(Context *context, const proto::UndoFaultReq
 grpc::Status AgentService::Restart(Context *context, const proto::TargetRequest *request,
                                    Outcome *outcome)
 {
-    return guarded(context, true, outcome, [&] {
-        return m_shop.restart(request->target(),
-                              request->by().empty() ? "operator" : request->by());
+    return guarded(context, true, outcome, [&]() -> Result<> {
+        const auto by = request->by().empty() ? "operator" : request->by();
+        if (request->verb() == "restore")
+            return m_shop.restore(request->target(), by);
+        if (request->verb() == "roll back")
+            return m_shop.rollBack(request->target(), by);
+        return m_shop.restart(request->target(), by);
+    });
+}
+
+grpc::Status AgentService::SetSafeguards(Context *context, const proto::SafeguardsRequest *request,
+                                         Outcome *outcome)
+{
+    return guarded(context, false, outcome, [&] {
+        return m_shop.setSafeguards({request->backup(), request->verification()});
     });
 }
 

@@ -33,6 +33,8 @@ private:
                             Outcome *) override;
     grpc::Status UndoFault(Context *, const drillroom::v1::UndoFaultRequest *, Outcome *) override;
     grpc::Status Restart(Context *, const drillroom::v1::TargetRequest *, Outcome *) override;
+    grpc::Status SetSafeguards(Context *, const drillroom::v1::SafeguardsRequest *,
+                               Outcome *) override;
     grpc::Status Stop(Context *, const Empty *, Outcome *) override;
 
     /// Runs `act` under the lease; halted calls are refused when `startsSomething`.

@@ -83,6 +83,7 @@ ModelAnswer askModel(std::uint16_t port, std::uint32_t items, Micros limit)
     const auto stub = inference::GRPCInferenceService::NewStub(channelTo(port));
     const auto status = stub->ModelInfer(&context, request, &reply);
     ModelAnswer answer;
+    answer.status = status.error_code();
     if (!status.ok()) {
         answer.error = status.error_message();
         return answer;
@@ -99,6 +100,24 @@ ModelAnswer askModel(std::uint16_t port, std::uint32_t items, Micros limit)
         answer.error =
             fmt::format("{} items came back instead of {} different ones", list.size(), k);
     return answer;
+}
+
+Result<> askToLoad(std::uint16_t port, const std::string &version, Micros limit)
+{
+    inference::RepositoryModelLoadRequest request;
+    request.set_model_name("recommend");
+    if (!version.empty())
+        (*request.mutable_parameters())["version"].set_string_param(version);
+    inference::RepositoryModelLoadResponse reply;
+    grpc::ClientContext context;
+    setLimit(context, limit);
+    const auto stub = inference::GRPCInferenceService::NewStub(channelTo(port));
+    const auto status = stub->RepositoryModelLoad(&context, request, &reply);
+    if (status.ok())
+        return {};
+    const bool refused = status.error_code() == grpc::StatusCode::FAILED_PRECONDITION
+                         || status.error_code() == grpc::StatusCode::INVALID_ARGUMENT;
+    return fail(refused ? ErrorCode::Untrusted : ErrorCode::Unavailable, status.error_message());
 }
 
 bool askStore(std::uint16_t port, Micros limit)

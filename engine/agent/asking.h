@@ -2,6 +2,7 @@
 // Asks the processes of the shop what their users ask, over gRPC, and looks at the answers.
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 
 #include <cstdint>
 #include <string>
@@ -13,10 +14,14 @@ struct ModelAnswer
     bool correct = false;     ///< k different known items, best first
     std::string path, digest; ///< reply parameters
     std::string error;
+    int status = 0; ///< gRPC status code
 };
 
 /// One recommendation for a short history, from a replica or the gateway at 127.0.0.1:port.
 [[nodiscard]] ModelAnswer askModel(std::uint16_t port, std::uint32_t items, Micros limit);
+/// Loads a version of the model ("" = that of its start) through the repository API of the server
+/// at 127.0.0.1:port; Untrusted when the server refuses it.
+[[nodiscard]] Result<> askToLoad(std::uint16_t port, const std::string &version, Micros limit);
 /// The store's statistics came back.
 [[nodiscard]] bool askStore(std::uint16_t port, Micros limit);
 

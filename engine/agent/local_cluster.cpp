@@ -14,7 +14,8 @@ namespace {
 
 namespace proto = drillroom::v1;
 
-constexpr Micros kCallLimit{5'000'000}, kUpLimit{60'000'000}, kSpawnLimit{8'000'000};
+constexpr Micros kCallLimit{5'000'000}, kUpLimit{60'000'000}, kSafeguardsLimit{30'000'000},
+    kSpawnLimit{8'000'000};
 constexpr Micros kHaltLimit{900'000}, kEndLimit{1'500'000};
 
 void prepare(grpc::ClientContext &context, Micros limit, const std::string &token)
@@ -322,6 +323,25 @@ Result<> LocalCluster::undoAll()
 Result<> LocalCluster::restart(const std::string &target)
 {
     return restartBy(target, "drill");
+}
+
+Result<> LocalCluster::respond(const std::string &verb, const std::string &target)
+{
+    proto::TargetRequest request;
+    request.set_target(target);
+    request.set_by("drill");
+    request.set_verb(verb);
+    DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::Restart, request));
+    return {};
+}
+
+Result<> LocalCluster::setSafeguards(const Safeguards &safeguards)
+{
+    proto::SafeguardsRequest request;
+    request.set_backup(safeguards.backup);
+    request.set_verification(safeguards.verification);
+    DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::SetSafeguards, request, kSafeguardsLimit));
+    return {};
 }
 
 Result<> LocalCluster::restartBy(const std::string &target, const std::string &by)

@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/paths.h"
 #include "engine/cluster/cluster.h"
+#include "engine/cluster/shop_keeper.h"
 
 namespace engine {
 
@@ -18,7 +19,7 @@ struct LocalClusterOptions
 /// Calls are thread-safe. Listener calls come on one thread of its own. link(false) within 1 s
 /// after the agent is gone; then every call is Unavailable, and the controller makes a new
 /// LocalCluster.
-class LocalCluster final : public Cluster
+class LocalCluster final : public Cluster, public ShopKeeper
 {
 public:
     /// Busy names the holder of the lease.
@@ -40,6 +41,8 @@ public:
     [[nodiscard]] Result<> undoAll() override;
     /// A restart by the drill; the operator's says so.
     [[nodiscard]] Result<> restart(const std::string &target) override;
+    [[nodiscard]] Result<> respond(const std::string &verb, const std::string &target) override;
+    [[nodiscard]] Result<> setSafeguards(const Safeguards &safeguards) override;
     [[nodiscard]] Result<> restartBy(const std::string &target, const std::string &by);
     [[nodiscard]] Result<> halt(bool release) override;
 

@@ -2,6 +2,7 @@
 // The agent's side of one node's stream: commands go out, answers come back.
 
 #include "engine/cluster/cluster.h"
+#include "engine/fault/call_fault.h"
 
 namespace engine {
 
@@ -16,6 +17,7 @@ public:
     [[nodiscard]] virtual Result<> setSwitches(const Switches &switches) = 0;
     virtual void tellSwitches(const Switches &switches) = 0;
     virtual void tellStopLoad() = 0;
+    virtual void tellCallFault(const CallFault &fault) = 0;
 };
 
 /// What a node says of itself.

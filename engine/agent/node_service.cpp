@@ -55,6 +55,20 @@ public:
         push(std::move(command));
     }
 
+    void tellCallFault(const CallFault &fault) override
+    {
+        proto::NodeCommand command;
+        auto &to = *command.mutable_call_fault();
+        to.set_id(fault.id);
+        to.set_delay_us(fault.delay.count());
+        to.set_status(fault.status);
+        to.set_share(fault.share);
+        to.set_seed(fault.seed);
+        to.set_until_us(fault.until.count());
+        const std::lock_guard lock(m_mutex);
+        push(std::move(command));
+    }
+
     void write(Stream &stream, const std::stop_token &stop)
     {
         std::unique_lock lock(m_mutex);

@@ -1,6 +1,7 @@
 #include "engine/agent/shop.h"
 
 #include "engine/agent/asking.h"
+#include "engine/model/registry.h"
 
 #include <algorithm>
 #include <csignal>
@@ -9,7 +10,7 @@
 namespace engine {
 namespace {
 
-constexpr Micros kUpLimit{50'000'000}, kDownLimit{5'000'000}, kAsk{500'000};
+constexpr Micros kUpLimit{50'000'000}, kDownLimit{5'000'000}, kAsk{500'000}, kConfigure{20'000'000};
 
 } // namespace
 
@@ -20,7 +21,11 @@ std::string processOf(const std::string &target)
 }
 
 Shop::Shop(const Paths &paths, const Clock &clock, Launcher &launcher, Proxy &proxy, NewsHub &hub)
-    : m_paths(paths), m_clock(clock), m_launcher(launcher), m_proxy(proxy), m_hub(hub)
+    : m_paths(paths), m_clock(clock), m_launcher(launcher), m_proxy(proxy), m_hub(hub),
+      m_loads(clock, hub, [this](const std::string &target) {
+          const auto to = process(target);
+          return to ? to->port : std::uint16_t{0};
+      })
 {
     m_supervisor = std::jthread([this](const std::stop_token &stop) { supervise(stop); });
     m_monitor = std::jthread([this](const std::stop_token &stop) { monitor(stop); });
@@ -64,6 +69,7 @@ Result<ShopStatus> Shop::up(const ShopSpec &spec, const std::function<bool()> &i
     m_plan = std::move(*plan);
     m_stays = spec.stays;
     m_switches = {};
+    m_safeguards = {};
     m_failure.clear();
     m_processes.clear();
     m_state = State::Starting;
@@ -234,6 +240,97 @@ Result<> Shop::setSwitches(const Switches &switches)
     return gateway ? gateway->setSwitches(switches) : Result<>{};
 }
 
+Result<std::vector<std::string>> Shop::configure(const Safeguards &safeguards)
+{
+    std::vector<std::string> changed;
+    for (auto &process : m_processes) {
+        if (process.plan.role == "store" && m_safeguards.backup != safeguards.backup)
+            DR_RETURN_IF_ERROR(setNodeOption(process.plan, "backup", safeguards.backup));
+        else if (!process.plan.package.empty()
+                 && m_safeguards.verification != safeguards.verification)
+            DR_RETURN_IF_ERROR(setNodeOption(process.plan, "unsafe", !safeguards.verification));
+        else
+            continue;
+        changed.push_back(process.plan.target);
+        process.restartedBy = "settings";
+        process.startAt = m_clock.now();
+        if (process.id.pid != 0)
+            signalGroup(process.id, SIGKILL);
+    }
+    m_safeguards = safeguards;
+    return changed;
+}
+
+Result<> Shop::setSafeguards(const Safeguards &safeguards)
+{
+    std::vector<std::string> changed;
+    {
+        const std::lock_guard lock(m_mutex);
+        if (!safeguards.verification && !m_plan.synthetic)
+            return fail(ErrorCode::InvalidInput,
+                        "Verification is switched off on synthetic shops only; this one has real "
+                        "data");
+        auto configured = configure(safeguards);
+        DR_RETURN_IF_ERROR(configured);
+        changed = std::move(*configured);
+    }
+    const auto limit = m_clock.now() + kConfigure;
+    for (const auto &target : changed) {
+        bool serves = false;
+        while (!serves && m_clock.now() < limit) {
+            m_clock.waitUntil(m_clock.now() + Micros{20'000}, {});
+            const std::lock_guard lock(m_mutex);
+            const auto *process = find(target);
+            serves = process && !process->startAt && process->state == ProcessState::Serving;
+        }
+        if (!serves)
+            return fail(ErrorCode::Timeout, target
+                                                + " did not serve again with its new settings; "
+                                                  "see its log");
+    }
+    return {};
+}
+
+Result<> Shop::restore(const std::string &target, const std::string &by)
+{
+    {
+        const std::lock_guard lock(m_mutex);
+        auto *process = find(target);
+        if (!process || process->plan.role != "store")
+            return fail(ErrorCode::InvalidInput, target + " cannot be restored; the store can");
+        process->once = {"--restore", "newest"};
+        ResponseChanged event{"restore", target,
+                              by,        "from the newest backup and the log",
+                              true,      m_clock.now().count()};
+        m_hub.publish(Payload{std::move(event)});
+    }
+    return restart(target, by);
+}
+
+Result<> Shop::rollBack(const std::string &target, const std::string &by)
+{
+    std::filesystem::path folder;
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto *process = find(target);
+        if (!process || process->plan.package.empty())
+            return fail(ErrorCode::InvalidInput, target
+                                                     + " serves no model that could be rolled "
+                                                       "back");
+        folder = m_plan.folder;
+    }
+    const auto registry = Registry::open(folder);
+    DR_RETURN_IF_ERROR(registry);
+    const auto *previous = registry->find(registry->previous());
+    if (!previous)
+        return fail(ErrorCode::NotFound, "No model served before this one; there is nothing to "
+                                         "roll back to");
+    m_hub.publish(Payload{ResponseChanged{"rollback", target, by, "to version " + previous->version,
+                                          true, m_clock.now().count()}});
+    m_loads.load(target, previous->version, by);
+    return {};
+}
+
 Result<> Shop::restart(const std::string &target, const std::string &by)
 {
     const std::lock_guard lock(m_mutex);
@@ -371,6 +468,54 @@ bool Shop::answersCorrectly(const std::string &target)
         return askStore(port, kAsk);
     const auto answer = askModel(port, items, kAsk);
     return answer.correct && (role == "gateway" || answer.digest == digest);
+}
+
+std::optional<AskedModel> Shop::ask(const std::string &target, Micros limit)
+{
+    std::uint16_t port = 0;
+    std::uint32_t items = 0;
+    {
+        const std::lock_guard lock(m_mutex);
+        const auto *process = find(target);
+        if (!process || !process->line || process->model.empty())
+            return {};
+        port = process->port;
+        items = m_plan.items;
+    }
+    const auto from = m_clock.now();
+    const auto answer = askModel(port, items, limit);
+    return AskedModel{answer.correct, answer.status, m_clock.now() - from};
+}
+
+CallTeller Shop::callFaults(const std::string &target)
+{
+    const std::lock_guard lock(m_mutex);
+    const auto *process = find(target);
+    if (!process || !process->line || process->model.empty())
+        return {};
+    const std::weak_ptr<NodeLine> to = process->line;
+    return [to](const CallFault &fault) {
+        const auto line = to.lock();
+        if (line)
+            line->tellCallFault(fault);
+        return line != nullptr;
+    };
+}
+
+std::filesystem::path Shop::dataFile(const std::string &target) const
+{
+    const std::lock_guard lock(m_mutex);
+    const auto *process = find(target);
+    return process && process->plan.role == "store" ? m_plan.folder / "store.db"
+                                                    : std::filesystem::path();
+}
+
+std::filesystem::path Shop::modelFile(const std::string &target) const
+{
+    const std::lock_guard lock(m_mutex);
+    const auto *process = find(target);
+    return process && !process->plan.package.empty() ? process->plan.package / "weights.safetensors"
+                                                     : std::filesystem::path();
 }
 
 std::vector<Sample> Shop::upSamples() const

@@ -3,9 +3,11 @@
 // becomes events in the hub.
 
 #include "engine/agent/launcher.h"
+#include "engine/agent/model_loads.h"
 #include "engine/agent/news.h"
 #include "engine/agent/node_line.h"
 #include "engine/agent/shop_plan.h"
+#include "engine/cluster/shop_keeper.h"
 #include "engine/fault/fault.h"
 
 #include <condition_variable>
@@ -45,8 +47,14 @@ public:
     [[nodiscard]] Result<> stopLoad();
     [[nodiscard]] Result<> setRate(double rate);
     [[nodiscard]] Result<> setSwitches(const Switches &switches);
+    /// Starts anew what reads a safeguard that changed, and waits until it serves.
+    [[nodiscard]] Result<> setSafeguards(const Safeguards &safeguards);
     /// Kills the process if it runs and starts it anew; `by` as in ResponseChanged.
     [[nodiscard]] Result<> restart(const std::string &target, const std::string &by);
+    /// Starts the store anew from its newest backup and the shipped log.
+    [[nodiscard]] Result<> restore(const std::string &target, const std::string &by);
+    /// Has a replica load the model that served before.
+    [[nodiscard]] Result<> rollBack(const std::string &target, const std::string &by);
     /// The radius rules (design, section 6); InvalidInput says which one. `broken`: processes that
     /// other faults hit already.
     [[nodiscard]] Result<> mayBreak(const std::string &target,
@@ -60,6 +68,15 @@ public:
     [[nodiscard]] std::optional<TargetProcess> process(const std::string &target) const override;
     [[nodiscard]] std::shared_ptr<ProxyEdge> edge(const std::string &name) const override;
     [[nodiscard]] bool answersCorrectly(const std::string &target) override;
+    [[nodiscard]] std::optional<AskedModel> ask(const std::string &target, Micros limit) override;
+    [[nodiscard]] CallTeller callFaults(const std::string &target) override;
+    [[nodiscard]] std::filesystem::path dataFile(const std::string &target) const override;
+    [[nodiscard]] std::filesystem::path modelFile(const std::string &target) const override;
+    void reload(const std::string &target) override { m_loads.load(target, ""); }
+    [[nodiscard]] std::optional<Result<>> loaded(const std::string &target) const override
+    {
+        return m_loads.result(target);
+    }
     [[nodiscard]] const Clock &clock() const override { return m_clock; }
 
     /// "T.up" of every target, 1 when it serves.
@@ -80,6 +97,7 @@ private:
         MonoTime servingSince{0};
         int missedProbes = 0;
         std::shared_ptr<NodeLine> line;
+        std::vector<std::string> once; // words for its next start alone
     };
     enum class State { Down, Starting, Up, Ending };
 
@@ -100,6 +118,8 @@ private:
                                             const std::function<bool()> &isAsked);
     void resetAfterController();
     [[nodiscard]] std::shared_ptr<NodeLine> lineOf(const std::string &target) const;
+    /// Writes what changed into the configurations and starts those processes anew; their names.
+    [[nodiscard]] Result<std::vector<std::string>> configure(const Safeguards &safeguards);
 
     const Paths m_paths;
     const Clock &m_clock;
@@ -117,8 +137,10 @@ private:
     ShopPlan m_plan;
     std::vector<Process> m_processes;
     Switches m_switches;
+    Safeguards m_safeguards;
     std::string m_failure; // why a bring-up cannot succeed any more
 
+    ModelLoads m_loads;
     std::jthread m_supervisor, m_monitor;
 };
 

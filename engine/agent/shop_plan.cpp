@@ -85,6 +85,9 @@ public:
         if (!isReplica)
             process.argv.push_back(role);
         process.argv.insert(process.argv.end(), {"--config", config.string()});
+        process.config = config;
+        if (options.contains("package"))
+            process.package = options.at("package").get<std::string>();
         return process;
     }
 
@@ -106,6 +109,17 @@ std::string standbyVersion(const Registry &registry)
 }
 
 } // namespace
+
+Result<> setNodeOption(const PlannedProcess &process, const std::string &option, bool on)
+{
+    const auto text = readText(process.config, 1 << 20);
+    DR_RETURN_IF_ERROR(text);
+    auto config = json::parse(*text, nullptr, false);
+    if (!config.is_object())
+        return fail(ErrorCode::Internal, process.config.string() + " cannot be read any more");
+    config["options"][option] = on;
+    return writeTextAtomically(process.config, config.dump(1), 0600);
+}
 
 Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy)
 {
@@ -134,6 +148,7 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
 
     ShopPlan plan;
     plan.name = spec.name;
+    plan.folder = folder;
     plan.application = info->application;
     plan.synthetic = !info->synthetic.empty();
     plan.reference = reference ? reference->digest : serving->digest;

@@ -17,11 +17,14 @@ struct PlannedProcess
     std::vector<std::string> argv;
     std::string log;
     std::vector<std::shared_ptr<ProxyEdge>> edges; ///< that lead to it
+    std::filesystem::path config;                  ///< its configuration file
+    std::filesystem::path package;                 ///< of the model it serves; empty: none
 };
 
 struct ShopPlan
 {
     std::string name, application;
+    std::filesystem::path folder; ///< of the shop
     bool synthetic = false;
     std::string reference; ///< digest of the model the expected scores are of
     std::string digest;    ///< of the model that serves
@@ -29,6 +32,10 @@ struct ShopPlan
     std::vector<PlannedProcess> processes; ///< in the order to start them
     std::shared_ptr<ProxyEdge> door;       ///< traffic->gateway
 };
+
+/// Changes one option in a process's configuration; it holds from its next start.
+[[nodiscard]] Result<> setNodeOption(const PlannedProcess &process, const std::string &option,
+                                     bool on);
 
 /// Reads the shop's folder, opens a port per edge and writes one configuration file per process
 /// under Paths::home/nodes. NotFound and InvalidInput say what to do.

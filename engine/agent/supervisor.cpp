@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <spdlog/spdlog.h>
 
 namespace engine {
 namespace {
@@ -63,6 +64,8 @@ void Shop::supervise(const std::stop_token &stop)
 // A shop that stays must not stay loaded or crippled by a run that is over.
 void Shop::resetAfterController()
 {
+    if (const auto configured = configure({}); !configured)
+        spdlog::error("safeguards error=\"{}\"", configured.error().text());
     m_switches = {};
     if (const auto *traffic = find("traffic"); traffic && traffic->line)
         traffic->line->tellStopLoad();
@@ -144,9 +147,10 @@ void Shop::start(Process &process)
     process.startAt.reset();
     process.isAskedFor = true;
     change(process, process.restarts ? ProcessState::Restarting : ProcessState::Starting, "");
-    if (const auto sent =
-            m_launcher.start(process.plan.target, process.plan.argv, process.plan.log);
-        !sent)
+    auto argv = process.plan.argv;
+    argv.insert(argv.end(), process.once.begin(), process.once.end());
+    process.once.clear();
+    if (const auto sent = m_launcher.start(process.plan.target, argv, process.plan.log); !sent)
         onEnded({process.plan.target, 0, sent.error().text()});
 }
 

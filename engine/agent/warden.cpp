@@ -58,12 +58,15 @@ Result<> Warden::applyFault(const FaultSpec &spec)
     if (!spec.overrideLastHealthy)
         if (const auto allowed = m_shop.mayBreak(spec.target, brokenProcesses()); !allowed)
             return refused(allowed.error());
-    auto fault = makeFault(m_shop, spec.fault, {spec.target, spec.settings});
+    const auto *kind = findFault(spec.fault);
+    FaultRequest request{spec.target, spec.settings, spec.id, spec.seed, {}};
+    if (kind)
+        request.lasts = std::min(spec.duration.value_or(kind->cap), kind->cap);
+    auto fault = makeFault(m_shop, spec.fault, std::move(request));
     if (!fault)
         return refused(fault.error());
     if (const auto prepared = (*fault)->prepare(); !prepared)
         return refused(prepared.error());
-    const auto *kind = findFault(spec.fault);
     LedgerIntent intent = (*fault)->intent();
     auto run = std::make_shared<FaultRun>(spec, std::move(*fault), kind->lasts, m_hub, m_clock);
     const auto applied = ask<Result<>>([this, run, intent, kind]() mutable -> Result<> {

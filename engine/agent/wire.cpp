@@ -71,6 +71,7 @@ proto::ApplyFaultRequest toProto(const FaultSpec &spec)
         (*request.mutable_settings())[name] = value;
     request.set_duration_us(spec.duration ? spec.duration->count() : 0);
     request.set_override_last_healthy(spec.overrideLastHealthy);
+    request.set_seed(spec.seed);
     return request;
 }
 
@@ -85,6 +86,7 @@ FaultSpec fromProto(const proto::ApplyFaultRequest &request)
     if (request.duration_us() != 0)
         spec.duration = Micros{request.duration_us()};
     spec.overrideLastHealthy = request.override_last_healthy();
+    spec.seed = request.seed();
     return spec;
 }
 

@@ -50,6 +50,7 @@ struct FaultSpec
     std::map<std::string, std::string> settings;
     std::optional<Micros> duration;
     bool overrideLastHealthy = false;
+    std::uint64_t seed = 0; ///< of the run, for what a fault decides per request
 };
 
 /// Emergency responses that can be switched off to prove their worth (`drill run --without`). All

@@ -123,6 +123,7 @@ Result<> DrillRunner::run(std::stop_token stop)
     if (stop.stop_requested())
         return fail(ErrorCode::Unavailable, "The run was stopped before it began.");
     DR_RETURN_IF_ERROR(m_cluster.setSwitches(m_switches));
+    DR_RETURN_IF_ERROR(applySafeguards());
 
     begin(*shop);
     LoadSpec load{m_drill.load, m_settings.seed, m_start, latencyLimits()};
@@ -158,7 +159,10 @@ Result<> DrillRunner::readSwitches()
     for (const auto &step : m_drill.responses)
         m_responses.push_back({step, {}, false, false});
     for (const auto &each : names) {
-        bool known = m_switches.set(each, false);
+        if (each == "verification" && !m_settings.unsafe)
+            return fail(ErrorCode::Usage, "`--without verification` serves models that nobody "
+                                          "vouches for; say --unsafe too, on a synthetic shop");
+        bool known = m_switches.set(each, false) | m_safeguards.set(each, false);
         for (auto &response : m_responses) {
             if (response.what.name != each)
                 continue;
@@ -182,6 +186,19 @@ Result<> DrillRunner::readSwitches()
             m_switchedOff.push_back(each);
     }
     return {};
+}
+
+Result<> DrillRunner::applySafeguards()
+{
+    auto *keeper = dynamic_cast<ShopKeeper *>(&m_cluster);
+    if (keeper) {
+        if (m_safeguards != Safeguards{})
+            say("starting the shop's processes anew without " + joined(m_switchedOff));
+        return keeper->setSafeguards(m_safeguards);
+    }
+    if (m_safeguards == Safeguards{})
+        return {};
+    return fail(ErrorCode::Usage, "This shop cannot go without its safeguards");
 }
 
 Result<> DrillRunner::checkFaults()
@@ -337,6 +354,9 @@ void DrillRunner::end(const Ending &ending)
     // Only now: a restart that was switched off for the run brings back what the run killed.
     if (!m_agentGone)
         (void)m_cluster.setSwitches(Switches{});
+    auto *keeper = dynamic_cast<ShopKeeper *>(&m_cluster);
+    if (!m_agentGone && keeper && m_safeguards != Safeguards{})
+        (void)keeper->setSafeguards({});
     say("finished");
 }
 

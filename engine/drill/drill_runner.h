@@ -8,6 +8,7 @@
 // Cluster, sink and clock must outlive it. Times: clock's CLOCK_MONOTONIC microseconds.
 
 #include "engine/cluster/cluster.h"
+#include "engine/cluster/shop_keeper.h"
 #include "engine/drill/verdict.h"
 #include "engine/event/run_sink.h"
 
@@ -28,6 +29,7 @@ struct RunSettings
     /// Responses to switch off: names of a drill's responses, of Switches, or "key" for the drill's
     /// whole key-response group.
     std::vector<std::string> without;
+    bool unsafe = false;    ///< `without` may name verification
     bool shopStays = false; ///< of a shop that the run has to start itself
 };
 
@@ -84,6 +86,7 @@ private:
     };
 
     [[nodiscard]] Result<ShopStatus> prepareShop();
+    [[nodiscard]] Result<> applySafeguards();
     [[nodiscard]] Result<> checkFaults();
     [[nodiscard]] Result<> readSwitches();
     void begin(const ShopStatus &shop);
@@ -115,6 +118,7 @@ private:
 
     // The run's own thread only
     Switches m_switches;
+    Safeguards m_safeguards;
     std::vector<std::string> m_switchedOff;
     MonoTime m_start{0};
     std::unique_ptr<Monitor> m_monitor;

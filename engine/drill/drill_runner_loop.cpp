@@ -154,7 +154,7 @@ void DrillRunner::applyStep(Step &step)
     say(fmt::format("{}: {} on {}", what.name, what.fault, what.target));
     const auto applied =
         m_cluster.applyFault({step.id, what.name, what.fault, what.target, what.settings,
-                              what.duration, what.overrideLastHealthy});
+                              what.duration, what.overrideLastHealthy, m_settings.seed});
     drain();
     if (applied || step.refused)
         return;
@@ -217,8 +217,18 @@ void DrillRunner::respond(Response &response)
     }
     response.acted = true;
     say(fmt::format("{}: {} {}", what.name, what.verb, what.target));
-    // The agent says itself that it restarts; only a refusal would go unheard.
-    if (const auto done = m_cluster.restart(what.target); !done)
+    if (what.verb == "alert") {
+        append(
+            ResponseChanged{"alert", what.target, "drill", what.name, true, m_clock.now().count()});
+        return;
+    }
+    // The agent says itself what it does; only a refusal would go unheard.
+    auto *keeper = dynamic_cast<ShopKeeper *>(&m_cluster);
+    const auto done = keeper ? keeper->respond(what.verb, what.target)
+                      : what.verb == "restart"
+                          ? m_cluster.restart(what.target)
+                          : Result<>(fail(ErrorCode::Usage, "This shop cannot " + what.verb));
+    if (!done)
         append(ResponseChanged{what.verb, what.target, "drill", done.error().message, false,
                                m_clock.now().count()});
     drain();

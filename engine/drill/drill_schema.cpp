@@ -1,6 +1,7 @@
 #include "engine/drill/drill_schema.h"
 
 #include "engine/drill/drill_values.h"
+#include "engine/drill/fault_settings.h"
 #include "engine/drill/fields.h"
 #include "engine/drill/gauge.h"
 #include "engine/drill/known_faults.h"
@@ -385,6 +386,8 @@ private:
             for (const auto &setting : fault->settings)
                 if (const auto *value = provider.text(setting))
                     step.settings[setting] = *value;
+            if (const auto checked = checkSettings(step.fault, step.settings); !checked)
+                provider.problem(provider.place("fault"), checked.error().message);
             if (!fault->lasts && step.duration)
                 fields.problem(
                     fields.place("duration"),
@@ -429,14 +432,19 @@ private:
                            fmt::format("`when: {}` must be `TARGET down`, `TARGET frozen` or "
                                        "`RULE for TIME`, as in `gateway.failed > 5 % for 3s`",
                                        when));
-        const auto space = act.find(' ');
+        const auto space = act.rfind(' ');
         step.verb = act.substr(0, space);
         if (space != std::string::npos)
             step.target = stripped(act.substr(space + 1));
-        if (step.verb != "restart" || step.target.empty())
-            fields.problem(fields.place("do"), fmt::format("`do: {}` must be `restart TARGET`, as "
-                                                           "in `do: restart replica/2`",
-                                                           act));
+        const bool isKnown = step.verb == "restart" || step.verb == "alert"
+                             || (step.verb == "restore" && step.target == "store")
+                             || (step.verb == "roll back" && step.target.starts_with("replica/"));
+        if (!isKnown || step.target.empty())
+            fields.problem(fields.place("do"),
+                           fmt::format("`do: {}` must be `restart TARGET`, `restore store`, `roll "
+                                       "back REPLICA` or `alert WHOM`, as in `do: restart "
+                                       "replica/2`",
+                                       act));
         m_drill.responses.push_back(std::move(step));
     }
 

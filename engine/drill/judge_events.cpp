@@ -84,6 +84,8 @@ void Judge::State::apply(const Event &event)
             if (track.applied)
                 break;
             track.applied = at;
+            if (fault->fault.starts_with("data."))
+                dataLoss.lost(at);
             cpuFaults += isCpuFault(fault->fault) ? 1 : 0;
             if (!inject && config && !config->drill.method.empty()) {
                 inject = at;

@@ -1,6 +1,7 @@
 #pragma once
 // What the judge remembers of a run: bounded whatever the run's length. Internal to the judge.
 
+#include "engine/drill/data_loss.h"
 #include "engine/drill/excursions.h"
 #include "engine/drill/gauge.h"
 
@@ -119,6 +120,7 @@ struct Judge::State
     std::uint32_t qualityN = 0;
     std::uint32_t outsideNow = 0, qualityNow = 0;
     std::vector<double> newest; ///< per gauge, the newest reading
+    DataLoss dataLoss;
 
     void configure();
     void apply(const Event &event);
@@ -204,6 +206,7 @@ struct Judge::State
         a(outsideNow);
         a(qualityNow);
         a(newest);
+        a(dataLoss);
     }
 };
 

@@ -131,6 +131,7 @@ private:
     }
 
     void marks();
+    void rpo();
     void measures();
     void rto(const Rule &rule);
     void budget(const Rule &rule);
@@ -354,6 +355,29 @@ void VerdictMaker::cleared()
     }
 }
 
+void VerdictMaker::rpo()
+{
+    const auto cost = m_state.dataLoss.cost();
+    if (cost) {
+        m_verdict.rpoEvents = cost->events;
+        m_verdict.rpoSeconds = cost->seconds;
+    }
+    const auto &rule = drill().verdict.rpo;
+    if (!rule)
+        return;
+    const bool inSeconds = rule->unit == Unit::Seconds;
+    auto &measure = add("rpo", *rule, inSeconds ? "s" : "events");
+    if (!m_state.dataLoss.happened())
+        return doubt(measure, "No fault of this run loses data, so RPO was not measured.");
+    if (!cost)
+        return doubt(measure, "The store did not open again, so RPO was not measured.");
+    measure.detail = fmt::format("{:.0f} acknowledged events lost", cost->events);
+    judge(measure, *rule, inSeconds ? cost->seconds : cost->events, m_state.inject.value_or(0),
+          fmt::format("rpo {}: {:.0f} acknowledged events of the last {:.1f} s before the loss "
+                      "cannot be recovered",
+                      rule->text(), cost->events, cost->seconds));
+}
+
 void VerdictMaker::measures()
 {
     const auto &rules = drill().verdict;
@@ -375,9 +399,7 @@ void VerdictMaker::measures()
         budget(*rules.budget);
     if (rules.quality)
         quality(*rules.quality);
-    if (rules.rpo)
-        doubt(add("rpo", *rules.rpo, rules.rpo->unit == Unit::Seconds ? "s" : "events"),
-              "No fault of this run reports lost events, so RPO was not measured.");
+    rpo();
     if (rules.detect) {
         auto &measure = add("detect", *rules.detect, "s");
         const auto limit = static_cast<std::int64_t>(rules.detect->value * 1e6);

@@ -93,6 +93,7 @@ void Judge::State::apply(const RowView &row)
         counts.counts.push_back(count);
         counts.levels.push_back(level);
     }
+    dataLoss.row(row.t, row.value(kTrafficAckedSeq), row.value(kStoreOpenedSeq));
     lastRow = row.t;
     if (rows.size() == kMostRows) // rows more often than every 100 ms: not ours
         rows.erase(rows.begin());

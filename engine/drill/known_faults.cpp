@@ -21,7 +21,7 @@ const std::vector<KnownFault> &knownFaults()
         {"model.slow", false, true, {"delay"}},
         {"model.error", false, true, {"code", "share"}},
         {"model.bad-deploy", false, true, {"package"}},
-        {"data.lose", false, false, {}},
+        {"data.lose", false, true, {}},
         {"data.restore-old", false, false, {"age"}},
         {"clock.skew", false, true, {"offset"}},
         {"certificate.expire", false, true, {}},

@@ -4,9 +4,11 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/fault/call_fault.h"
 #include "engine/fault/ledger.h"
 #include "engine/fault/proxy.h"
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,8 +24,19 @@ struct TargetProcess
     std::uint16_t port = 0; ///< loopback port it serves on; 0 = none
 };
 
-/// What faults can see and touch of a shop. Thread-safe; only answersCorrectly() may take time (up
-/// to half a second).
+/// What came back from a model server that was asked what its users ask.
+struct AskedModel
+{
+    bool correct = false;
+    int status = 0; ///< gRPC status code; DEADLINE_EXCEEDED (4) when no answer came in time
+    Micros took{0};
+};
+
+/// Tells one process of the shop what its calls suffer; returns at once, false when it is gone.
+using CallTeller = std::function<bool(const CallFault &)>;
+
+/// What faults can see and touch of a shop. Thread-safe; only answersCorrectly() and ask() may take
+/// time (up to half a second, up to their limit).
 class FaultWorld
 {
 public:
@@ -33,6 +46,19 @@ public:
     [[nodiscard]] virtual std::shared_ptr<ProxyEdge> edge(const std::string &name) const = 0;
     /// Asks the target what its users ask and looks at the answer.
     [[nodiscard]] virtual bool answersCorrectly(const std::string &target) = 0;
+    /// Nothing when the target serves no model or does not run.
+    [[nodiscard]] virtual std::optional<AskedModel> ask(const std::string &target,
+                                                        Micros limit) = 0;
+    /// Empty when the target serves no model.
+    [[nodiscard]] virtual CallTeller callFaults(const std::string &target) = 0;
+    /// The file that the target keeps its data in, or the weights of the model it serves; empty
+    /// when it has none.
+    [[nodiscard]] virtual std::filesystem::path dataFile(const std::string &target) const = 0;
+    [[nodiscard]] virtual std::filesystem::path modelFile(const std::string &target) const = 0;
+    /// Has the target load its model anew, through its repository API; returns at once.
+    virtual void reload(const std::string &target) = 0;
+    /// How the newest reload() ended; nothing while it is under way.
+    [[nodiscard]] virtual std::optional<Result<>> loaded(const std::string &target) const = 0;
     [[nodiscard]] virtual const Clock &clock() const = 0;
 };
 
@@ -40,6 +66,9 @@ struct FaultRequest
 {
     std::string target;
     std::map<std::string, std::string> settings;
+    std::uint32_t id = 0;      ///< of the fault in its run
+    std::uint64_t seed = 0;    ///< of the run, for what is decided per request
+    Micros lasts{300'000'000}; ///< it ends then at the latest
 };
 
 /// One application of a fault. prepare, isConfirmed and isCleared may take up to a second and are
@@ -69,7 +98,7 @@ struct FaultKind
     std::map<std::string, std::string> settings; ///< name -> what it means
     bool lasts = true;                           ///< false: over in an instant, nothing to undo
     Micros cap{300'000'000};                     ///< undone then at the latest
-    std::function<std::unique_ptr<Fault>(FaultWorld &, FaultRequest)> make;
+    std::function<Result<std::unique_ptr<Fault>>(FaultWorld &, FaultRequest)> make;
     /// For an intent found in the ledger at start; says what was done.
     std::function<std::string(const LedgerIntent &, const Clock &)> repair;
 };
@@ -77,6 +106,10 @@ struct FaultKind
 [[nodiscard]] FaultKind processKill();
 [[nodiscard]] FaultKind processFreeze();
 [[nodiscard]] FaultKind networkCut();
+[[nodiscard]] FaultKind modelSlow();
+[[nodiscard]] FaultKind modelError();
+[[nodiscard]] FaultKind modelCorrupt();
+[[nodiscard]] FaultKind dataLose();
 
 /// Every fault there is, by name.
 [[nodiscard]] const std::vector<FaultKind> &faultKinds();

@@ -220,6 +220,13 @@ private:
         case proto::NodeCommand::kSetRate:
             return m_commands.setRate ? m_commands.setRate(command.set_rate())
                                       : unknown("make load");
+        case proto::NodeCommand::kCallFault: {
+            const auto &from = command.call_fault();
+            const CallFault fault{from.id(),     Micros{from.delay_us()},
+                                  from.status(), from.share(),
+                                  from.seed(),   MonoTime{from.until_us()}};
+            return m_commands.callFault ? m_commands.callFault(fault) : unknown("serve a model");
+        }
         case proto::NodeCommand::kDrain:
             return m_commands.drain ? m_commands.drain() : unknown("drain");
         default:

@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "engine/cluster/cluster.h"
 #include "engine/event/event.h"
+#include "engine/fault/call_fault.h"
 #include "engine/metrics/window.h"
 #include "engine/serving/node_config.h"
 
@@ -30,6 +31,7 @@ struct NodeCommands
     std::function<Result<>(const Switches &)> setSwitches = nullptr;
     std::function<Result<>()> drain =
         nullptr; ///< finish and exit; must only start that, not wait for it
+    std::function<Result<>(const CallFault &)> callFault = nullptr;
     /// The agent is gone or refused us; called at most once, nothing comes after it. The node
     /// exits.
     std::function<void(std::string why)> onGone = nullptr;

@@ -8,7 +8,9 @@
 
 namespace engine {
 
-Result<std::unique_ptr<NodeServer>> NodeServer::start(grpc::Service &service)
+Result<std::unique_ptr<NodeServer>> NodeServer::start(
+    grpc::Service &service,
+    std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> interceptor)
 {
     // Both are switches of the whole process and must be set before the first server.
     static std::once_flag once;
@@ -26,6 +28,11 @@ Result<std::unique_ptr<NodeServer>> NodeServer::start(grpc::Service &service)
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 5000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
     builder.RegisterService(&service);
+    if (interceptor) {
+        std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> all;
+        all.push_back(std::move(interceptor));
+        builder.experimental().SetInterceptorCreators(std::move(all));
+    }
     out->m_server = builder.BuildAndStart();
     if (!out->m_server || out->m_port == 0)
         return fail(ErrorCode::Io,

@@ -19,7 +19,10 @@ class NodeServer
 public:
     /// Serves until destroyed; `service` must outlive it. Health says SERVING at once: start it
     /// when the node is ready.
-    [[nodiscard]] static Result<std::unique_ptr<NodeServer>> start(grpc::Service &service);
+    /// `interceptor` (may be null) sees every call before the service does.
+    [[nodiscard]] static Result<std::unique_ptr<NodeServer>>
+    start(grpc::Service &service,
+          std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> interceptor = {});
     ~NodeServer();
 
     [[nodiscard]] int port() const { return m_port; }

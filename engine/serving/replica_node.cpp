@@ -1,5 +1,6 @@
 #include "engine/serving/replica_node.h"
 
+#include "engine/serving/call_faults.h"
 #include "engine/serving/node_link.h"
 #include "engine/serving/node_metrics.h"
 #include "engine/serving/node_server.h"
@@ -49,7 +50,8 @@ int runReplica(const NodeConfig &config, const ScorerSource &source)
     const auto begun = clock.now();
     if (const auto loaded = replica.load(""); !loaded)
         return refuse(config, loaded.error());
-    auto server = NodeServer::start(replica.service());
+    CallFaults callFaults(clock);
+    auto server = NodeServer::start(replica.service(), callFaults.interceptor());
     if (!server)
         return refuse(config, server.error());
     (*server)->setServing(std::string(kModel), true);
@@ -58,6 +60,10 @@ int runReplica(const NodeConfig &config, const ScorerSource &source)
     NodeCommands commands;
     commands.drain = [&stop]() -> Result<> {
         stop.ask(NodeStop::Why::Drain);
+        return {};
+    };
+    commands.callFault = [&callFaults](const CallFault &fault) -> Result<> {
+        callFaults.set(fault);
         return {};
     };
     commands.onGone = [&stop](const std::string &) { stop.ask(NodeStop::Why::Gone); };

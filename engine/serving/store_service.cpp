@@ -114,6 +114,7 @@ public:
             {"store.failed", count(reads.failed + appends.failed)},
             {"store.acked", count(appends.requests - appends.failed)},
             {"store.seq", count(stats.seq)},
+            {"store.opened.seq", count(m_openedSeq)},
             {"store.shipped", count(stats.shippedSeq)},
             {"store.backup", count(stats.backedUpSeq)},
             {"store.disk", count(stats.diskBytes)},
@@ -158,6 +159,7 @@ private:
     const Clock &m_clock;
     NodeCounters m_reads, m_appends;
     std::atomic<std::int64_t> m_lastAppend{m_clock.now().count()}; ///< acknowledged; the start
+    const std::uint64_t m_openedSeq = m_store.stats().seq; ///< what a loss is measured against
 };
 
 StoreService::StoreService(EventStore &store, const Clock &clock)

@@ -18,8 +18,7 @@ struct Call
 
 } // namespace
 
-TrafficAppends::TrafficAppends(const std::string &store, const Clock &clock,
-                               std::function<void(bool good)> ended)
+TrafficAppends::TrafficAppends(const std::string &store, const Clock &clock, Ended ended)
     : m_clock(clock), m_ended(std::move(ended)),
       m_stub(drillroom::v1::Store::NewStub(resilientChannel(store)))
 {
@@ -48,12 +47,13 @@ void TrafficAppends::send(Entry entry)
     call->request.set_shopper(entry.row.shopper);
     call->request.set_h(entry.row.h);
     call->request.set_item(entry.row.label);
-    m_stub->async()->Append(
-        &call->context, &call->request, &call->reply,
-        [this, call, entry](const grpc::Status &status) { done(entry, status.ok()); });
+    m_stub->async()->Append(&call->context, &call->request, &call->reply,
+                            [this, call, entry](const grpc::Status &status) {
+                                done(entry, status.ok(), call->reply.seq());
+                            });
 }
 
-void TrafficAppends::done(Entry entry, bool good)
+void TrafficAppends::done(Entry entry, bool good, std::uint64_t seq)
 {
     std::unique_lock lock(m_mutex);
     const bool again = !good && entry.tries < kMostTries && m_waiting.size() < kMostWaiting;
@@ -62,7 +62,7 @@ void TrafficAppends::done(Entry entry, bool good)
         m_waiting.push_back(entry);
     } else {
         lock.unlock();
-        m_ended(good);
+        m_ended(good, seq);
         lock.lock();
     }
     // Notified under the lock: the destructor must not go on before this is over.

@@ -19,8 +19,10 @@ namespace engine {
 class TrafficAppends
 {
 public:
-    TrafficAppends(const std::string &store, const Clock &clock,
-                   std::function<void(bool good)> ended);
+    /// `seq`: the sequence number that a good one was acknowledged with.
+    using Ended = std::function<void(bool good, std::uint64_t seq)>;
+
+    TrafficAppends(const std::string &store, const Clock &clock, Ended ended);
     ~TrafficAppends();
     TrafficAppends(const TrafficAppends &) = delete;
     TrafficAppends &operator=(const TrafficAppends &) = delete;
@@ -39,10 +41,10 @@ private:
         MonoTime next{0};
     };
     void send(Entry entry);
-    void done(Entry entry, bool good);
+    void done(Entry entry, bool good, std::uint64_t seq);
 
     const Clock &m_clock;
-    const std::function<void(bool)> m_ended;
+    const Ended m_ended;
     std::unique_ptr<drillroom::v1::Store::Stub> m_stub;
     mutable std::mutex m_mutex; ///< guards what follows
     std::condition_variable m_quiet;

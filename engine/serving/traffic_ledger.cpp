@@ -94,9 +94,13 @@ void TrafficLedger::answered(const TrafficAnswer &answer)
             to.shown.push_back(static_cast<std::uint32_t>(item));
 }
 
-void TrafficLedger::appended(bool good)
+void TrafficLedger::appended(bool good, std::uint64_t seq, MonoTime now)
 {
     const std::lock_guard lock(m_mutex);
+    if (good && now >= m_begin) { // by its own time: a loss is measured against it
+        auto &at = bucket(now);
+        at.ackedSeq = std::max(at.ackedSeq, seq);
+    }
     auto &to = bucket(m_begin);
     ++(good ? to.appended : to.notAppended);
 }
@@ -219,6 +223,8 @@ Window TrafficLedger::window(const Bucket &from, MonoTime end)
         add(name + "reciprocal", scores.reciprocal);
     }
     addShares(out, from);
+    if (from.ackedSeq > 0)
+        count("traffic.acked.seq", from.ackedSeq);
     add(series::kTrafficLag, from.lag.count() > 0 ? from.lag.quantile(0.99) : 0);
     if (from.expected > 0)
         add(series::kQuality, from.earned / from.expected);

@@ -60,7 +60,8 @@ public:
     void due(MonoTime scheduled);
     void sent(MonoTime scheduled, MonoTime when);
     void answered(const TrafficAnswer &answer);
-    void appended(bool good);
+    /// `seq`: of the durable event, when good.
+    void appended(bool good, std::uint64_t seq, MonoTime now);
     /// All windows that end at or before `upTo`, oldest first, empty ones too.
     [[nodiscard]] std::vector<Window> take(MonoTime upTo);
     [[nodiscard]] MonoTime nextEnd() const;
@@ -70,7 +71,8 @@ public:
 private:
     struct Bucket
     {
-        std::uint64_t due = 0, answered = 0, failed = 0, late = 0, appended = 0, notAppended = 0;
+        std::uint64_t due = 0, answered = 0, failed = 0, late = 0, appended = 0, notAppended = 0,
+                      ackedSeq = 0;
         std::vector<std::uint64_t> slow;
         std::array<std::uint64_t, 5> paths{};
         double earned = 0, expected = 0, ndcg = 0;

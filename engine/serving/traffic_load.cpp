@@ -48,7 +48,9 @@ Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const T
     (void)channel->GetState(true); // connects before the first request is due
     m_stub = inference::GRPCInferenceService::NewStub(channel);
     if (!options.store.empty())
-        m_appends.emplace(options.store, clock, [this](bool good) { m_ledger.appended(good); });
+        m_appends.emplace(options.store, clock, [this](bool good, std::uint64_t seq) {
+            m_ledger.appended(good, seq, m_clock.now());
+        });
     m_thread = std::jthread([this](std::stop_token stop) { run(stop); });
 }
 

@@ -1,10 +1,12 @@
 // Every fault on a real process and a real wire: seen when applied, not seen when not, gone when
 // undone.
 
+#include "engine/base/files.h"
 #include "engine/fault/fault.h"
 #include "engine/fault/probe.h"
 #include "tests/support/tiny_server.h"
 
+#include <QTemporaryDir>
 #include <QtTest>
 
 using engine::Micros;
@@ -17,6 +19,15 @@ private Q_SLOTS:
     void freezeIsConfirmedAndUndone();
     void frozenAcceptsConnectionsAllTheSame();
     void cutIsConfirmedAndUndone();
+    void modelFaultsAreConfirmedAndUndone_data();
+    void modelFaultsAreConfirmedAndUndone();
+    void lostDataComeBack();
+    void restoredDataStay();
+    void crashInTheMiddleOfALossIsRepaired();
+    void corruptModelIsConfirmedAndPutBack();
+    void crashInTheMiddleOfACorruptionIsRepaired();
+    void badSettingsSayWhatToWrite_data();
+    void badSettingsSayWhatToWrite();
     void nothingAppliedIsNotConfirmed_data();
     void nothingAppliedIsNotConfirmed();
     void unknownTargetsAndSettingsAreRefused();
@@ -36,6 +47,13 @@ public:
         m_proxy = std::make_unique<engine::Proxy>();
         m_edge = *m_proxy->addEdge("gateway->replica/1");
         m_edge->setUpstream(m_server->port());
+        std::filesystem::create_directories(path("packages/1"));
+        for (const char *name : {"store.db", "store.db-wal", "store.db-shm"})
+            (void)engine::writeTextAtomically(path(name), std::string("bytes of ") + name);
+        // A description of 8 bytes, then numbers.
+        (void)engine::writeTextAtomically(path("packages/1/weights.safetensors"),
+                                          std::string("\x08\0\0\0\0\0\0\0{\"a\": 1}", 16)
+                                              + std::string(5000, 'n'));
     }
     void restart()
     {
@@ -60,12 +78,69 @@ public:
     {
         return engine::answersHttp2(clock(), m_server->port(), Micros{300'000});
     }
+    /// A model behind the server that obeys what it is told.
+    [[nodiscard]] std::optional<engine::AskedModel> ask(const std::string &target,
+                                                        Micros limit) override
+    {
+        if (!process(target))
+            return {};
+        if (!m_calls)
+            return engine::AskedModel{true, 0, Micros{1'000}};
+        if (m_calls->delay > limit)
+            return engine::AskedModel{false, 4, limit};
+        const bool hit = m_calls->status != 0 && m_asked++ % 2 == 1;
+        return engine::AskedModel{!hit, hit ? m_calls->status : 0, m_calls->delay};
+    }
+    [[nodiscard]] engine::CallTeller callFaults(const std::string &target) override
+    {
+        if (!process(target))
+            return {};
+        return [this](const engine::CallFault &fault) {
+            if (fault.until.count() != 0)
+                m_calls = fault;
+            else
+                m_calls.reset();
+            return true;
+        };
+    }
+    [[nodiscard]] std::filesystem::path dataFile(const std::string &) const override
+    {
+        return path("store.db");
+    }
+    [[nodiscard]] std::filesystem::path modelFile(const std::string &) const override
+    {
+        return path("packages/1/weights.safetensors");
+    }
+    void reload(const std::string &) override { ++m_loads; }
+    [[nodiscard]] std::optional<engine::Result<>> loaded(const std::string &) const override
+    {
+        return m_loads > 0 ? std::optional(engine::Result<>()) : std::nullopt;
+    }
+    [[nodiscard]] int loads() const { return m_loads; }
+    [[nodiscard]] std::filesystem::path path(const char *name) const
+    {
+        return std::filesystem::path(m_folder.path().toStdString()) / name;
+    }
+    /// Every file below the folder, with its bytes.
+    [[nodiscard]] std::map<std::string, std::string> files() const
+    {
+        std::map<std::string, std::string> all;
+        for (const auto &entry : std::filesystem::recursive_directory_iterator(path("")))
+            if (entry.is_regular_file())
+                all[entry.path().string()] = *engine::readText(entry.path(), 1 << 20);
+        return all;
+    }
+    [[nodiscard]] const std::optional<engine::CallFault> &calls() const { return m_calls; }
     [[nodiscard]] const engine::Clock &clock() const override { return engine::systemClock(); }
 
 private:
     std::unique_ptr<test::TinyServer> m_server;
     std::unique_ptr<engine::Proxy> m_proxy;
     std::shared_ptr<engine::ProxyEdge> m_edge;
+    std::optional<engine::CallFault> m_calls;
+    QTemporaryDir m_folder;
+    int m_loads = 0;
+    int m_asked = 0;
 };
 
 std::string targetFor(const std::string &fault)
@@ -73,9 +148,18 @@ std::string targetFor(const std::string &fault)
     return fault.starts_with("network.") ? "gateway->replica/1" : "replica/1";
 }
 
+engine::FaultRequest requestFor(const std::string &fault)
+{
+    engine::FaultRequest request;
+    request.target = targetFor(fault);
+    if (fault == "model.slow")
+        request.settings = {{"delay", "500ms"}};
+    return request;
+}
+
 std::unique_ptr<engine::Fault> prepared(World &world, const std::string &name)
 {
-    auto fault = engine::makeFault(world, name, {targetFor(name), {}});
+    auto fault = engine::makeFault(world, name, requestFor(name));
     return fault && (*fault)->prepare() ? std::move(*fault) : nullptr;
 }
 
@@ -145,6 +229,165 @@ void TestFaults::cutIsConfirmedAndUndone()
     QVERIFY(fault->isCleared());
 }
 
+void TestFaults::modelFaultsAreConfirmedAndUndone_data()
+{
+    QTest::addColumn<QString>("fault");
+    QTest::newRow("slow") << QStringLiteral("model.slow");
+    QTest::newRow("error") << QStringLiteral("model.error");
+}
+
+void TestFaults::modelFaultsAreConfirmedAndUndone()
+{
+    QFETCH(QString, fault);
+    World world;
+    const auto made = prepared(world, fault.toStdString());
+    QVERIFY(made);
+    const auto before = world.clock().now();
+    QVERIFY(made->apply());
+    QVERIFY(made->isConfirmed());
+    QVERIFY(!made->isCleared());
+    QVERIFY(world.calls()->until > before); // bound to a lease
+    made->undo();
+    QVERIFY(!world.calls());
+    QVERIFY(made->isCleared());
+    QVERIFY(!made->isConfirmed());
+    made->undo();
+    QVERIFY(made->isCleared());
+}
+
+void TestFaults::lostDataComeBack()
+{
+    World world;
+    const auto before = world.files();
+    const auto fault = prepared(world, "data.lose");
+    QVERIFY(fault);
+    QVERIFY(fault->apply());
+    QTRY_VERIFY(fault->isConfirmed());
+    for (const char *name : {"store.db", "store.db-wal", "store.db-shm"})
+        QVERIFY(!std::filesystem::exists(world.path(name)));
+    world.restart();
+    QVERIFY(!fault->isCleared()); // it answers, but its data are not there
+    fault->undo();
+    QCOMPARE(world.files(), before);
+    QTRY_VERIFY(fault->isCleared());
+    fault->undo();
+    QCOMPARE(world.files(), before);
+}
+
+void TestFaults::restoredDataStay()
+{
+    World world;
+    const auto fault = prepared(world, "data.lose");
+    QVERIFY(fault->apply());
+    QVERIFY(engine::writeTextAtomically(world.path("store.db"), "restored"));
+    const auto restored = world.files();
+    auto intent = fault->intent();
+    intent.fault = "data.lose";
+    QVERIFY(engine::repairFault(intent, world.clock()).starts_with("kept"));
+    fault->undo();
+    QCOMPARE(world.files(), restored); // the lost one is still beside it: nothing is deleted
+}
+
+void TestFaults::crashInTheMiddleOfALossIsRepaired()
+{
+    World world;
+    const auto before = world.files();
+    const auto fault = prepared(world, "data.lose");
+    auto intent = fault->intent();
+    intent.fault = "data.lose";
+    QVERIFY(engine::repairFault(intent, world.clock()).find("not taken") != std::string::npos);
+    const auto lost = intent.undo.at("lost");
+    std::filesystem::rename(world.path("store.db"), lost); // and then it died
+    QVERIFY(engine::repairFault(intent, world.clock()).starts_with("put back"));
+    QCOMPARE(world.files(), before);
+    QVERIFY(fault->apply());
+    std::filesystem::rename(lost + "-wal", world.path("store.db-wal")); // in the middle of the undo
+    QVERIFY(engine::repairFault(intent, world.clock()).starts_with("put back"));
+    QCOMPARE(world.files(), before);
+}
+
+void TestFaults::corruptModelIsConfirmedAndPutBack()
+{
+    World world;
+    const auto before = world.files();
+    const auto fault = prepared(world, "model.corrupt");
+    QVERIFY(fault);
+    QVERIFY(!fault->isConfirmed());
+    QVERIFY(fault->apply());
+    QVERIFY(fault->isConfirmed());
+    QCOMPARE(world.loads(), 1);
+    const auto weights = world.modelFile("replica/1").string();
+    const auto damaged = world.files().at(weights), sound = before.at(weights);
+    QCOMPARE(damaged.size(), sound.size());
+    QCOMPARE(damaged.substr(0, 16), sound.substr(0, 16)); // only a check of the content finds it
+    QVERIFY(damaged != sound);
+    QVERIFY(!fault->isCleared());
+    fault->undo();
+    QCOMPARE(world.files(), before);
+    QCOMPARE(world.loads(), 2);
+    QTRY_VERIFY(fault->isCleared());
+    fault->undo();
+    QCOMPARE(world.files(), before);
+    QCOMPARE(world.loads(), 2);
+}
+
+void TestFaults::crashInTheMiddleOfACorruptionIsRepaired()
+{
+    World world;
+    const auto before = world.files();
+    auto fault = prepared(world, "model.corrupt");
+    auto intent = fault->intent();
+    intent.fault = "model.corrupt";
+    std::filesystem::rename(intent.undo.at("file"), intent.undo.at("kept")); // and then it died
+    QVERIFY(engine::repairFault(intent, world.clock()).starts_with("put back"));
+    QCOMPARE(world.files(), before);
+    fault = prepared(world, "model.corrupt");
+    intent = fault->intent();
+    intent.fault = "model.corrupt";
+    QVERIFY(fault->apply());
+    QVERIFY(engine::repairFault(intent, world.clock()).starts_with("put back"));
+    QCOMPARE(world.files(), before);
+    const auto again = engine::repairFault(intent, world.clock());
+    QVERIFY2(again.find("as it was") != std::string::npos, again.c_str());
+    QCOMPARE(world.files(), before);
+}
+
+void TestFaults::badSettingsSayWhatToWrite_data()
+{
+    QTest::addColumn<QString>("fault");
+    QTest::addColumn<QString>("setting");
+    QTest::addColumn<QString>("value");
+    QTest::newRow("no delay") << QStringLiteral("model.slow") << QStringLiteral("delay")
+                              << QStringLiteral("");
+    QTest::newRow("no unit") << QStringLiteral("model.slow") << QStringLiteral("delay")
+                             << QStringLiteral("500");
+    QTest::newRow("negative") << QStringLiteral("model.slow") << QStringLiteral("delay")
+                              << QStringLiteral("-5ms");
+    QTest::newRow("no status") << QStringLiteral("model.error") << QStringLiteral("code")
+                               << QStringLiteral("BROKEN");
+    QTest::newRow("OK is no error")
+        << QStringLiteral("model.error") << QStringLiteral("code") << QStringLiteral("OK");
+    QTest::newRow("share of nothing")
+        << QStringLiteral("model.error") << QStringLiteral("share") << QStringLiteral("0 %");
+    QTest::newRow("no bytes") << QStringLiteral("model.corrupt") << QStringLiteral("bytes")
+                              << QStringLiteral("0");
+    QTest::newRow("more than all")
+        << QStringLiteral("model.error") << QStringLiteral("share") << QStringLiteral("101 %");
+}
+
+void TestFaults::badSettingsSayWhatToWrite()
+{
+    QFETCH(QString, fault);
+    QFETCH(QString, setting);
+    QFETCH(QString, value);
+    World world;
+    engine::FaultRequest request{"replica/1", {{setting.toStdString(), value.toStdString()}}};
+    const auto made = engine::makeFault(world, fault.toStdString(), request);
+    QVERIFY(!made);
+    QCOMPARE(made.error().code, engine::ErrorCode::InvalidInput);
+    QVERIFY(made.error().message.find(setting.toStdString()) != std::string::npos);
+}
+
 void TestFaults::nothingAppliedIsNotConfirmed_data()
 {
     QTest::addColumn<QString>("fault");
@@ -168,7 +411,9 @@ void TestFaults::unknownTargetsAndSettingsAreRefused()
     const auto odd = engine::makeFault(world, "process.kill", {"replica/1", {{"speed", "9"}}});
     QCOMPARE(odd.error().code, engine::ErrorCode::InvalidInput);
     for (const auto &kind : engine::faultKinds()) {
-        const auto fault = engine::makeFault(world, kind.name, {"replica/7", {}});
+        auto request = requestFor(kind.name);
+        request.target = "replica/7";
+        const auto fault = engine::makeFault(world, kind.name, request);
         QVERIFY(fault);
         QCOMPARE((*fault)->prepare().error().code, engine::ErrorCode::NotFound);
     }

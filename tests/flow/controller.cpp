@@ -95,6 +95,8 @@ private:
         spec.fault = m_words[1];
         spec.target = m_words[2];
         spec.overrideLastHealthy = true;
+        if (spec.fault == "model.slow")
+            spec.settings = {{"delay", "500ms"}};
         if (m_words[0] == "own" && m_words.size() > 3)
             spec.duration = Micros{std::stoll(m_words[3]) * 1000};
         if (failed(m_cluster->setRecording(m_paths.home / "run.drl"))

@@ -1,6 +1,7 @@
 // Every shipped drill on a real shop, headless, as an operator would run it: it passes, the file
 // says the same as the run did, and nothing is left behind; with the key response switched off it
-// fails. Argument-free: the short forms (25 s). DRILLROOM_SLOW=1: full length, ten of each, and the
+// fails. Argument-free: the short forms (25 s), on one
+// shop where they agree on it. DRILLROOM_SLOW=1: full length, ten of each, and the
 // negative pairs.
 
 #include "tests/support/program.h"
@@ -17,9 +18,12 @@ private Q_SLOTS:
     void nothingIsLeftBehind();
 
 private:
+    /// The fast form keeps one shop up for all drills that agree on it.
+    void keepShop(bool kept);
     [[nodiscard]] support::Outcome run(const QString &drill, const QStringList &more,
                                        const QString &record) const;
     support::Workplace m_place;
+    bool m_kept = false;
     bool m_slow = qEnvironmentVariableIsSet("DRILLROOM_SLOW");
 };
 
@@ -54,16 +58,33 @@ support::Outcome TestDrills::run(const QString &drill, const QStringList &more,
 void TestDrills::drillPasses_data()
 {
     QTest::addColumn<QString>("drill");
-    const QStringList drills{QStringLiteral("00-no-op"), QStringLiteral("01-ranker-crash"),
-                             QStringLiteral("02-ranker-hang"), QStringLiteral("03-network-cut")};
+    // Those that want another shop than the one that is kept come last.
+    const QStringList drills{QStringLiteral("00-no-op"),        QStringLiteral("01-ranker-crash"),
+                             QStringLiteral("02-ranker-hang"),  QStringLiteral("03-network-cut"),
+                             QStringLiteral("05-model-error"),  QStringLiteral("07-model-corrupt"),
+                             QStringLiteral("04-model-timeout")};
     for (const auto &drill : drills)
         for (int i = 0; i < (m_slow ? 10 : 1); ++i)
             QTest::newRow(qPrintable(drill + QStringLiteral(" #%1").arg(i + 1))) << drill;
 }
 
+void TestDrills::keepShop(bool kept)
+{
+    if (m_slow || kept == m_kept)
+        return;
+    QStringList words{QStringLiteral("shop"), kept ? QStringLiteral("up") : QStringLiteral("down"),
+                      QStringLiteral("t")};
+    if (kept)
+        words += {QStringLiteral("--replicas"), QStringLiteral("3")};
+    const auto done = m_place.ctl(words);
+    QVERIFY2(done.exit == 0, done.err);
+    m_kept = kept;
+}
+
 void TestDrills::drillPasses()
 {
     QFETCH(QString, drill);
+    keepShop(drill != QStringLiteral("04-model-timeout"));
     const auto record = m_place.file("r.drl");
     QFile::remove(record);
     const auto live = run(drill, {}, record);
@@ -80,17 +101,21 @@ void TestDrills::drillPasses()
     QCOMPARE(file.out, live.out); // byte for byte
     QCOMPARE(file.exit, 0);
     QCOMPARE(m_place.ctl({QStringLiteral("recording"), QStringLiteral("verify"), record}).exit, 0);
-    QCOMPARE(m_place.processes(), QList<int>());
+    if (drill == QStringLiteral("06-data-loss"))
+        QCOMPARE(verdict[QStringLiteral("rpo_events")].toDouble(-1), 0.0);
+    if (!m_kept)
+        QCOMPARE(m_place.processes(), QList<int>());
 }
 
 void TestDrills::drillFailsWithoutItsKeyResponse_data()
 {
     QTest::addColumn<QString>("drill");
-    QTest::newRow("01-ranker-crash") << QStringLiteral("01-ranker-crash");
-    if (m_slow) {
-        QTest::newRow("02-ranker-hang") << QStringLiteral("02-ranker-hang");
-        QTest::newRow("03-network-cut") << QStringLiteral("03-network-cut");
-    }
+    if (!m_slow)
+        QSKIP("In the slow form");
+    // 07 is missing: the scorer's own look at a model refuses the damaged one even so.
+    for (const char *drill : {"01-ranker-crash", "02-ranker-hang", "03-network-cut",
+                              "04-model-timeout", "05-model-error"})
+        QTest::newRow(drill) << QString::fromLatin1(drill);
 }
 
 void TestDrills::drillFailsWithoutItsKeyResponse()
@@ -98,7 +123,9 @@ void TestDrills::drillFailsWithoutItsKeyResponse()
     QFETCH(QString, drill);
     const auto record = m_place.file("f.drl");
     QFile::remove(record);
-    const auto outcome = run(drill, {QStringLiteral("--without"), QStringLiteral("key")}, record);
+    const auto outcome =
+        run(drill, {QStringLiteral("--without"), QStringLiteral("key"), QStringLiteral("--unsafe")},
+            record);
     QVERIFY2(outcome.exit == 1, outcome.out + outcome.err);
     QCOMPARE(outcome.json()[QStringLiteral("verdict")].toString(), QStringLiteral("FAIL"));
 }

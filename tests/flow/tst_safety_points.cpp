@@ -80,12 +80,13 @@ void TestSafetyPoints::nothingIsLeftWhenTheAgentDiesAt_data()
     QTest::addColumn<int>("point");
     const char *names[] = {"before intent", "after intent", "after apply",
                            "after ack",     "mid undo",     "after undo"};
-    const auto &kinds = engine::faultKinds();
+    const char *fast[] = {"process.kill", "process.freeze", "data.lose",
+                          "network.cut",  "model.corrupt",  "model.slow"};
     for (int point = 0; point < 6; ++point)
-        for (std::size_t i = 0; i < kinds.size(); ++i)
-            if (m_slow || i == static_cast<std::size_t>(point) % kinds.size())
-                QTest::addRow("%s, %s", kinds[i].name.c_str(), names[point])
-                    << QString::fromStdString(kinds[i].name) << point;
+        for (const auto &kind : engine::faultKinds())
+            if (m_slow || kind.name == fast[point])
+                QTest::addRow("%s, %s", kind.name.c_str(), names[point])
+                    << QString::fromStdString(kind.name) << point;
 }
 
 void TestSafetyPoints::nothingIsLeftWhenTheAgentDiesAt()
