@@ -152,7 +152,7 @@ json asJson(const std::vector<Run> &runs)
     return {{"runs", all}, {"measures", measures}};
 }
 
-Result<> compare(const std::vector<std::string> &files, bool json)
+Result<> compare(const std::vector<std::string> &files, bool wantsJson)
 {
     std::vector<Run> runs;
     for (const auto &file : files) {
@@ -161,7 +161,7 @@ Result<> compare(const std::vector<std::string> &files, bool json)
             return tl::unexpected(run.error());
         runs.push_back(std::move(*run));
     }
-    if (json) {
+    if (wantsJson) {
         printJson(asJson(runs));
         return {};
     }
@@ -180,15 +180,15 @@ Result<> compare(const std::vector<std::string> &files, bool json)
 void addCompareCommand(CLI::App &app, Context &context)
 {
     auto files = std::make_shared<std::vector<std::string>>();
-    auto json = std::make_shared<bool>(false);
+    auto wantsJson = std::make_shared<bool>(false);
     auto *sub = app.add_subcommand("compare", "The measures of runs side by side");
     sub->add_option("files", *files, "Recordings; the first is what the others are compared with")
         ->required()
         ->expected(2, 16);
-    sub->add_flag("--json", *json, "The result as JSON");
-    sub->callback([&context, files, json] {
-        if (const auto done = compare(*files, *json); !done)
-            context.exit = report(done.error(), *json);
+    sub->add_flag("--json", *wantsJson, "The result as JSON");
+    sub->callback([&context, files, wantsJson] {
+        if (const auto done = compare(*files, *wantsJson); !done)
+            context.exit = report(done.error(), *wantsJson);
     });
 }
 

@@ -349,10 +349,21 @@ void TestPlaybackPage::eventsAndFaultsAreFoundAmongMillions()
     QCOMPARE(index.fault(0, 1), std::optional<std::int64_t>(50'000LL * 20'000));
     QCOMPARE(index.fault(end, -1), std::optional<std::int64_t>(950'000LL * 20'000));
     QCOMPARE(index.fault(end, 1), std::nullopt);
-    std::uint64_t counted = 0;
-    for (const auto count : index.density())
-        counted += count;
-    QCOMPARE(counted, std::uint64_t(1'000'000));
+    const auto count = [&] {
+        std::uint64_t counted = 0;
+        for (const auto column : index.density())
+            counted += column;
+        return counted;
+    };
+    QCOMPARE(count(), std::uint64_t(1'000'000));
+    // A part around the playhead: steps go by it, the rest stays known.
+    auto part =
+        std::make_shared<std::vector<engine::Event>>(events->begin() + 500, events->begin() + 600);
+    QVERIFY(!index.read(part, end));
+    QCOMPARE(index.event(11'000'000, 1), std::optional<std::int64_t>(11'020'000));
+    QCOMPARE(index.event(11'980'000, 1), std::nullopt);
+    QCOMPARE(index.fault(0, 1), std::optional<std::int64_t>(50'000LL * 20'000));
+    QCOMPARE(count(), std::uint64_t(1'000'000));
 }
 
 void TestPlaybackPage::everyKeyOfTheHelpIsTaken()

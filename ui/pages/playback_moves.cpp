@@ -83,7 +83,23 @@ void PlaybackPage::stepEvent(int direction)
 void PlaybackPage::stepFault(int direction)
 {
     setPlaying(false);
-    if (const auto found = m_index.fault(toMicros(m_playhead.at()), direction))
+    const auto here = toMicros(m_playhead.at());
+    auto found = m_index.fault(here, direction);
+    // Of a long recording only a part of the events is at hand; the state at its end knows all
+    // faults.
+    const auto consider = [&](const std::optional<std::int64_t> &t) {
+        if (!t || (*t - here) * direction <= 500)
+            return;
+        if (!found || (*t - *found) * direction < 0)
+            found = t;
+    };
+    if (m_whole)
+        for (const auto &[id, fault] : m_whole->faults) {
+            consider(fault.applied);
+            consider(fault.confirmed);
+            consider(fault.undone);
+        }
+    if (found)
         goTo(toSeconds(*found));
 }
 

@@ -190,8 +190,10 @@ void PlaybackPage::readFacts(const engine::TimelineSnapshot &snapshot)
     m_factsMarks = snapshot.marks;
     // What happened is drawn for the whole recording; what things stood at, at the playhead.
     engine::TimelineSnapshot all = snapshot;
-    if (m_whole)
+    if (m_whole) {
         all.state = m_whole;
+        all.marks = m_wholeMarks;
+    }
     m_facts = m_reader.read(all, true);
     m_facts.loopFrom = m_playhead.loopFrom();
     m_facts.loopTo = m_playhead.loopTo();
@@ -207,6 +209,7 @@ bool PlaybackPage::place(const std::shared_ptr<const engine::TimelineSnapshot> &
         return false;
     }
     m_whole = snapshot->state;
+    m_wholeMarks = m_whole->verdict().marks; // a long file is still being read from its start
     readFacts(*snapshot);
     m_title = m_facts.title;
     const auto verdict = snapshot->state->verdict();
@@ -255,6 +258,7 @@ void PlaybackPage::showRun(const engine::TimelineSnapshot &snapshot)
     m_tracks->show(snapshot, m_facts, ui::sinceText(at - m_facts.zero), tr("at the playhead"));
     auto all = std::make_shared<engine::TimelineSnapshot>(snapshot);
     all->state = m_whole;
+    all->marks = m_wholeMarks;
     m_panel->show(all, m_facts, m_index.density());
     auto &transport = m_panel->transport();
     transport.setClock(clockText(at - m_facts.zero), wallClockText(*snapshot.state, at));

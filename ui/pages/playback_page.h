@@ -94,6 +94,7 @@ private:
     std::int64_t m_lastTick = 0;
     QString m_title;
     std::shared_ptr<const engine::RunState> m_whole; ///< at the end: bands and lanes show it all
+    engine::Marks m_wholeMarks;                      ///< likewise
     bool m_placed = false, m_stale = false;
     QWidget *m_content = nullptr;
     QLabel *m_empty = nullptr;

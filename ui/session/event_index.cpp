@@ -12,9 +12,15 @@ constexpr std::int64_t kAway = 500; ///< us: an event at the playhead is not the
 
 bool EventIndex::read(std::shared_ptr<const std::vector<engine::Event>> events, std::int64_t end)
 {
-    if (!events || (m_events && events->size() < m_events->size()))
-        return false;
+    if (!events || events == m_events)
+        return m_events && !m_isPart && m_read < m_events->size() && readOn();
+    const bool isOther =
+        m_events && !m_events->empty()
+        && (events->size() < m_events->size() || events->front().seq != m_events->front().seq);
     m_events = std::move(events);
+    m_isPart = m_isPart || isOther || (!m_events->empty() && m_events->front().seq > 1);
+    if (m_isPart)
+        return false;
     // A living file grows all the time; its columns are laid anew when it is a tenth longer.
     if (end > m_end + m_end / 10) {
         m_end = end;
@@ -22,6 +28,11 @@ bool EventIndex::read(std::shared_ptr<const std::vector<engine::Event>> events, 
         m_faults.clear();
         m_density.assign(kColumns, 0);
     }
+    return readOn();
+}
+
+bool EventIndex::readOn()
+{
     const auto until = std::min(m_events->size(), m_read + kPortion);
     for (; m_read < until; ++m_read) {
         const auto &event = (*m_events)[m_read];

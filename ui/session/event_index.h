@@ -15,7 +15,8 @@ public:
     static constexpr std::size_t kPortion = 200'000; ///< events looked at per call of read()
     static constexpr std::size_t kColumns = 600;
 
-    /// Lists of one recording only ever grow at their end; another recording begins with clear().
+    /// Another recording begins with clear(). A list that does not begin as the one before is
+    /// another part of the same recording: steps go by it, what was counted stays.
     void clear() { *this = {}; }
     /// True when there is more to read: call again.
     bool read(std::shared_ptr<const std::vector<engine::Event>> events, std::int64_t end);
@@ -27,10 +28,13 @@ public:
     [[nodiscard]] const std::vector<std::uint32_t> &density() const { return m_density; }
 
 private:
+    bool readOn();
+
     std::shared_ptr<const std::vector<engine::Event>> m_events;
     std::vector<std::int64_t> m_faults; ///< ascending
     std::vector<std::uint32_t> m_density;
     std::size_t m_read = 0;
+    bool m_isPart = false;  ///< the lists are parts around the playhead
     std::int64_t m_end = 0; ///< that the columns of m_density lie over
 };
 

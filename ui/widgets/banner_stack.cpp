@@ -49,7 +49,7 @@ QWidget *BannerStack::strip(const Banner &banner)
     auto *picture = named(new QLabel(frame), "bannerIconLabel");
     picture->setPixmap(
         iconPixmap(QStringLiteral("warning"), toneColour(banner.tone), 16, devicePixelRatioF()));
-    row->addWidget(picture, 0, Qt::AlignTop);
+    row->addWidget(picture, 0, Qt::AlignVCenter);
     auto *words = new QVBoxLayout;
     words->setSpacing(1);
     auto *what = makeLabel(
