@@ -305,7 +305,13 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
         const auto row = events->step();
         if (!row)
             return tl::unexpected(row.error());
-        if (!*row || events->integer(1) > eventsUpTo)
+        if (!*row)
+            break;
+        // Numbers have no holes (a part starts behind some); a damaged page may hide events.
+        const auto seq = static_cast<std::uint64_t>(events->integer(0));
+        if (seq <= lastSeq || (seq != lastSeq + 1 && !(m_isTrimmed && lastSeq == 0)))
+            return tl::unexpected(damagedRecording(m_path, "event " + std::to_string(lastSeq + 1)));
+        if (events->integer(1) > eventsUpTo)
             break;
         if (slice.events.size() == kEventsAtOnce) {
             slice.more = slice.endsInEvents = true;
@@ -314,9 +320,6 @@ Result<Slice> RecordingReader::read(std::uint64_t afterSeq, std::int64_t afterT,
                 slice.rows.pop_back();
             break;
         }
-        const auto seq = static_cast<std::uint64_t>(events->integer(0));
-        if (seq <= lastSeq)
-            return tl::unexpected(damagedRecording(m_path, "event " + std::to_string(seq)));
         lastSeq = seq;
         auto event = eventOf(*events);
         if (!event)
