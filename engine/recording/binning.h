@@ -19,7 +19,7 @@ struct BinGrid
     }
 };
 
-/// The narrowest bins of 100 ms, 1 s, 2 s, 5 s ... of which `most` cover [from, to). Nothing
+/// The narrowest bins of 100 ms, 1 s, 5 s, 10 s ... of which `most` cover [from, to). Nothing
 /// between 100 ms and 1 s: there would be no sketch to take a percentile from. All others are few
 /// windows of the pyramid.
 [[nodiscard]] BinGrid gridFor(std::int64_t from, std::int64_t to, int most);

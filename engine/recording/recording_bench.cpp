@@ -129,8 +129,13 @@ private:
             std::vector<double> times, cpu;
             BenchLine line{what, isCold, m_options.runs};
             for (std::size_t i = 0; i < m_options.runs; ++i) {
-                if (isCold)
+                if (isCold) {
                     dropCache(m_path);
+                } else if (auto first = RecordingReader::open(m_path, m_clock)) {
+                    const auto before = m_random; // the same place again
+                    DR_RETURN_IF_ERROR(work(*first));
+                    m_random = before;
+                }
                 auto reader = RecordingReader::open(m_path, m_clock);
                 if (!reader)
                     return tl::unexpected(reader.error());

@@ -324,7 +324,8 @@ void TestScale::picturesAreThoseOfTheRows()
     for (int i = 0; i < 40; ++i) {
         const auto from = static_cast<std::int64_t>(random.below(2'400'000'000)) - 60 * kSecond;
         const auto length = static_cast<std::int64_t>(random.below(2'400'000'000)) + kSecond;
-        const auto grid = gridFor(from, from + length, static_cast<int>(random.below(1000)) + 5);
+        const auto grid =
+            gridFor(from, from + length, static_cast<int>(random.below(i % 2 ? 1000 : 40)) + 4);
         widths.insert(grid.width);
         const auto a = binSeries(*with, RowCache(), grid, series);
         const auto b = binSeries(*without, RowCache(), grid, series);
