@@ -475,7 +475,7 @@ void TestGatewayResponses::standby()
 void TestGatewayResponses::discovery()
 {
     QTemporaryDir folder;
-    const auto path = folder.filePath("endpoints.json");
+    const auto path = folder.filePath(QStringLiteral("endpoints.json"));
     int lost[2] = {};
     for (const bool on : {true, false}) {
         FakeReplica elsewhere("digest-a");
@@ -516,7 +516,7 @@ void TestGatewayResponses::discovery()
 void TestGatewayResponses::settingsAreTakenWhileItRuns()
 {
     QTemporaryDir folder;
-    const auto path = folder.filePath("gateway.yaml");
+    const auto path = folder.filePath(QStringLiteral("gateway.yaml"));
     auto options = patient();
     options.settingsFile = path.toStdString();
     Bed bed(1, options);

@@ -62,8 +62,9 @@ void TestGatewaySettings::mistakesAreNamedWithTheirPlace_data()
     QTest::addColumn<QString>("place");
     QTest::addColumn<QString>("words");
     const auto row = [](const char *name, const char *text, const char *place, const char *words) {
-        QTest::newRow(name) << QString("drillroom-gateway: 1\n") + text
-                            << QString("g.yaml:") + place << QString(words);
+        QTest::newRow(name) << QStringLiteral("drillroom-gateway: 1\n") + QString::fromLatin1(text)
+                            << QStringLiteral("g.yaml:") + QString::fromLatin1(place)
+                            << QString::fromLatin1(words);
     };
     row("unknown section", "retrys: {}\n", "2:1", "did you mean `retry`");
     row("unknown setting", "retry:\n  bugdet: 5 %\n", "3:3", "did you mean `budget`");
@@ -92,7 +93,7 @@ void TestGatewaySettings::mistakesAreNamedWithTheirPlace()
     QVERIFY(!read);
     const auto &error = read.error();
     QVERIFY(error.code == ErrorCode::InvalidInput);
-    if (place != "g.yaml:")
+    if (place != QStringLiteral("g.yaml:"))
         QCOMPARE(QString::fromStdString(error.place), place);
     QVERIFY2(error.message.find(words.toStdString()) != std::string::npos, error.text().c_str());
 }
