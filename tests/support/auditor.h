@@ -152,7 +152,9 @@ public:
             .entryList(QDir::System | QDir::NoDotAndDotDot);
     }
     /// Digest over names and bytes of what a fault may change on disk: the shops' packages and
-    /// lists. The store's own file lives on and is left out, what was taken from its place is not.
+    /// lists. The store's own file and its backups live on and are left out, what was taken from
+    /// their place is not; nor count what a shop makes when it comes up: the gateway's
+    /// file and where its nodes show their metrics.
     [[nodiscard]] QByteArray fileDigest() const
     {
         QStringList names;
@@ -162,7 +164,9 @@ public:
             const auto name = all.next();
             const auto base = QFileInfo(name).fileName();
             if (base != QStringLiteral("store.db") && base != QStringLiteral("store.db-wal")
-                && base != QStringLiteral("store.db-shm"))
+                && base != QStringLiteral("store.db-shm") && base != QStringLiteral("gateway.yaml")
+                && !name.contains(QStringLiteral("/backups/"))
+                && !name.contains(QStringLiteral("/metrics/")))
                 names.append(name);
         }
         names.sort();
