@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kPyramidMinor = 1; ///< the first that has one
 inline constexpr std::int64_t kPageSize = 8192;
 
 /// What a keyframe's state means; a file of another number is folded from its own events only.
-inline constexpr std::string_view kFold = "1";
+inline constexpr std::string_view kFold = "2";
 
 /// How the batches are hashed (chain.h); a file of another number cannot be verified.
 inline constexpr std::string_view kChain = "2";
