@@ -83,11 +83,12 @@ Result<> checkClaims(const Manifest &manifest, const PackagePolicy &policy,
     return {};
 }
 
-/// Reads and checks every listed file; gives the bytes of the weights.
-Result<Bytes> readListed(const PackageFolder &folder,
-                         const std::map<std::string, PackageFile> &files, bool isUnsafe, Gate &gate)
+/// Reads and checks every listed file, the weights among them.
+Result<std::map<std::string, Bytes>> readListed(const PackageFolder &folder,
+                                                const std::map<std::string, PackageFile> &files,
+                                                bool isUnsafe, Gate &gate)
 {
-    Bytes weights;
+    std::map<std::string, Bytes> read;
     for (const auto &[name, file] : files) {
         if (file.size > kPackageFileCap)
             return fail(ErrorCode::InvalidInput,
@@ -107,10 +108,9 @@ Result<Bytes> readListed(const PackageFolder &folder,
             DR_RETURN_IF_ERROR(gate.refuse("The SHA-256 does not fit manifest.json: the file was "
                                            "changed or swapped",
                                            folder.place(name)));
-        if (name == kWeights)
-            weights = std::move(*data);
+        read[name] = std::move(*data);
     }
-    return weights;
+    return read;
 }
 
 } // namespace
@@ -123,7 +123,8 @@ const TensorEntry *Package::find(std::string_view name) const
 }
 
 Result<std::string> writePackage(const std::filesystem::path &folder, const Manifest &manifest,
-                                 std::span<const TensorSource> tensors, const SigningKey &key)
+                                 std::span<const TensorSource> tensors, const SigningKey &key,
+                                 const std::map<std::string, Bytes> &files)
 {
     if (!versionNumber(manifest.version))
         return fail(ErrorCode::InvalidInput,
@@ -140,8 +141,11 @@ Result<std::string> writePackage(const std::filesystem::path &folder, const Mani
     if (weights->size() > kPackageFileCap)
         return fail(ErrorCode::InvalidInput, "The weights are larger than a package can hold",
                     folder.string());
-    const auto text =
-        manifestText(manifest, {{kWeights, {weights->size(), hex(sha256(*weights))}}});
+    std::map<std::string, PackageFile> listed = {
+        {kWeights, {weights->size(), hex(sha256(*weights))}}};
+    for (const auto &[name, data] : files)
+        listed[name] = {data.size(), hex(sha256(data))};
+    const auto text = manifestText(manifest, listed);
     const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t *>(text.data()),
                                               text.size());
     Bytes signature(key.publicKey().begin(), key.publicKey().end());
@@ -155,6 +159,8 @@ Result<std::string> writePackage(const std::filesystem::path &folder, const Mani
         return fail(ErrorCode::Io, "Cannot make the folder: " + error.message(), part.string());
     const auto write = [&]() -> Result<> {
         DR_RETURN_IF_ERROR(writeFileAtomically(part / kWeights, *weights));
+        for (const auto &[name, data] : files)
+            DR_RETURN_IF_ERROR(writeFileAtomically(part / name, data));
         DR_RETURN_IF_ERROR(writeFileAtomically(part / kManifest, bytes));
         DR_RETURN_IF_ERROR(writeFileAtomically(part / kSignature, signature));
         std::filesystem::rename(part, folder, error);
@@ -195,16 +201,18 @@ Result<Package> readPackage(const std::filesystem::path &path, const PackagePoli
             DR_RETURN_IF_ERROR(gate.refuse("manifest.json does not list this file; take it out",
                                            folder->place(name)));
     }
-    auto weights = readListed(*folder, parsed->files, policy.unsafe, gate);
-    if (!weights)
-        return tl::unexpected(std::move(weights.error()));
-    auto tensors = parseSafetensors(*weights, folder->place(kWeights));
+    auto files = readListed(*folder, parsed->files, policy.unsafe, gate);
+    if (!files)
+        return tl::unexpected(std::move(files.error()));
+    auto weights = std::move(files->extract(kWeights).mapped());
+    auto tensors = parseSafetensors(weights, folder->place(kWeights));
     if (!tensors)
         return tl::unexpected(std::move(tensors.error()));
     package.manifest = std::move(parsed->manifest);
     package.digest = hex(sha256(*manifest));
-    package.weights = std::move(*weights);
+    package.weights = std::move(weights);
     package.tensors = std::move(*tensors);
+    package.files = std::move(*files);
     return package;
 }
 

@@ -14,10 +14,10 @@
 
 namespace engine {
 
-/// A float32 or int64 tensor inside a safetensors buffer; offsets are into `Package::weights`.
+/// A tensor inside a safetensors buffer; offsets are into `Package::weights`.
 struct TensorEntry
 {
-    std::string name, dtype; ///< F32, I64
+    std::string name, dtype; ///< F32, I64, I32, I8
     std::vector<std::int64_t> shape;
     std::size_t offset = 0, bytes = 0;
 };
@@ -25,7 +25,7 @@ struct TensorEntry
 struct Manifest
 {
     int format = 1;
-    std::string family;                     ///< mf, popularity
+    std::string family;                     ///< mf, sequence, search, ctr, demand, popularity
     std::string version;                    ///< "1", "2", ... rising within a registry
     std::map<std::string, double> settings; ///< architecture and recipe: factors, alpha, lambda ...
     std::string featureSchema;              ///< SHA-256 over the item ids, hex
@@ -40,6 +40,7 @@ struct Package
     std::string digest; ///< SHA-256 of manifest.json, hex: the name of this exact model
     Bytes weights;      ///< the verified buffer of weights.safetensors
     std::vector<TensorEntry> tensors;
+    std::map<std::string, Bytes> files; ///< the other listed files, verified: item ids, texts ...
     std::vector<std::string> skippedChecks; ///< with PackagePolicy::unsafe: what would have refused
     [[nodiscard]] const TensorEntry *find(std::string_view name) const;
 };
@@ -52,11 +53,13 @@ struct TensorSource
     std::span<const std::uint8_t> data;
 };
 
-/// Writes to a temporary folder and renames: the whole package or none.
+/// Writes to a temporary folder and renames: the whole package or none. `files` are further files
+/// by plain name (letters, digits, '.', '_', '-').
 [[nodiscard]] Result<std::string> writePackage(const std::filesystem::path &folder,
                                                const Manifest &manifest,
                                                std::span<const TensorSource> tensors,
-                                               const SigningKey &key);
+                                               const SigningKey &key,
+                                               const std::map<std::string, Bytes> &files = {});
 
 /// What a reader insists on. Empty strings and 0 are not checked.
 struct PackagePolicy

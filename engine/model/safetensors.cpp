@@ -9,7 +9,7 @@ namespace {
 
 std::size_t bytesOf(const std::string &dtype)
 {
-    return dtype == "F32" ? 4 : dtype == "I64" ? 8 : 0;
+    return dtype == "F32" || dtype == "I32" ? 4 : dtype == "I64" ? 8 : dtype == "I8" ? 1 : 0;
 }
 
 /// Elements times the element's size; nullopt when negative or beyond what a file can hold.
@@ -42,7 +42,7 @@ Result<TensorEntry> readEntry(const std::string &name, const nlohmann::json &val
         return tl::unexpected(std::move(dtype.error()));
     entry.dtype = *dtype;
     if (bytesOf(entry.dtype) == 0)
-        return refuse("has the dtype " + entry.dtype + "; F32 and I64 are read");
+        return refuse("has the dtype " + entry.dtype + "; F32, I64, I32 and I8 are read");
     const auto shape = value.find("shape");
     if (shape == value.end() || !shape->is_array() || shape->size() > 8)
         return refuse("needs a shape of at most 8 whole numbers");

@@ -375,7 +375,7 @@ void TestPackage::signedButBrokenWeightsAreRefused_data()
                    12),
         "hole");
     row("tail", withHeader(one("F32", "[1]", "[0,4]") + "   ", 8), "follow the last tensor");
-    row("dtype", withHeader(one("F16", "[2]", "[0,4]"), 4), "F32 and I64");
+    row("dtype", withHeader(one("F16", "[2]", "[0,4]"), 4), "F32, I64");
     row("shape and size differ", withHeader(one("F32", "[3]", "[0,4]"), 4), "not its shape");
     row("negative shape", withHeader(one("F32", "[-1]", "[0,4]"), 4), "whole numbers");
     row("fraction", withHeader(one("F32", "[1.5]", "[0,4]"), 4), "whole numbers");

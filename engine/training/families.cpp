@@ -1,0 +1,24 @@
+#include "engine/training/families.h"
+
+namespace engine {
+
+const std::vector<const Family *> &families()
+{
+    // One line per family: &xxxFamily() of engine/training/xxx/xxx_family.h.
+    static const std::vector<const Family *> all{};
+    return all;
+}
+
+Result<const Family *> familyNamed(std::string_view name)
+{
+    std::string names;
+    for (const auto *family : families()) {
+        if (family->name() == name)
+            return family;
+        names += (names.empty() ? "" : ", ") + family->name();
+    }
+    return fail(ErrorCode::Usage,
+                "There is no model family '" + std::string(name) + "'; there are: " + names);
+}
+
+} // namespace engine
