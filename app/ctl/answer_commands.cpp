@@ -20,7 +20,7 @@ struct Options
 std::string countsText(const json &result)
 {
     std::string text;
-    for (const auto &[what, count] : result.value("counts", json::object()).items())
+    for (const auto &[what, count] : partOf(result, "counts").items())
         text += fmt::format("{}: {}\n", what, count.get<std::uint64_t>());
     return text;
 }
@@ -28,7 +28,7 @@ std::string countsText(const json &result)
 std::string evaluatedText(const json &result)
 {
     auto text = metricsText(result);
-    for (const auto &[name, segment] : result.value("segments", json::object()).items())
+    for (const auto &[name, segment] : partOf(result, "segments").items())
         text += fmt::format("\n{} ({} users)\n{}", name, segment.value("users", 0),
                             metricsText(segment));
     text += fmt::format("\n{} users, {:.1f} s\n", result.value("users", std::uint64_t{0}),

@@ -66,11 +66,18 @@ std::string number(double value)
 
 } // namespace
 
+const json &partOf(const json &result, const char *name)
+{
+    static const json none = json::object();
+    const auto at = result.find(name);
+    return at == result.end() ? none : *at;
+}
+
 std::string metricsText(const json &result)
 {
-    const auto intervals = result.value("intervals", json::object());
+    const auto &intervals = partOf(result, "intervals");
     Table table({"Metric", "Value", "95 %"}, {false, true, false});
-    for (const auto &[name, value] : result.value("metrics", json::object()).items()) {
+    for (const auto &[name, value] : partOf(result, "metrics").items()) {
         std::string interval;
         if (intervals.contains(name))
             interval = number(intervals[name][0].get<double>()) + " .. "

@@ -79,7 +79,7 @@ std::string familiesText(const engine::Paths &paths)
     app::TrainProcess process;
     process.arguments = {"--families"};
     const auto done = app::runTrainProcess(paths, process, [&](const json &line) {
-        for (const auto &family : line.value("families", json::array()))
+        for (const auto &family : partOf(line, "families"))
             text += family.value("help", "") + "\n";
     });
     if (!done)

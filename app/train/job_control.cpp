@@ -1,5 +1,6 @@
 #include "app/train/job_control.h"
 
+#include <cerrno>
 #include <csignal>
 #include <poll.h>
 #include <string>
@@ -62,9 +63,9 @@ void JobControl::listen()
 
 void JobControl::word(std::string_view text)
 {
-    const std::scoped_lock lock(m_mutex);
     if (text == "stop")
-        m_stop.request_stop();
+        m_stop.request_stop(); // runs callbacks: not with the mutex held
+    const std::scoped_lock lock(m_mutex);
     if (text == "pause" && !m_isPaused) {
         m_isPaused = true;
         m_since = m_clock.now();

@@ -49,6 +49,12 @@ Result<engine::Package> openModel(const ModelJob &job)
 
 Result<std::string> fileDigest(const std::filesystem::path &path, std::stop_token stop)
 {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (!std::filesystem::exists(status))
+        return fail(ErrorCode::NotFound, "There is no such file", path.string());
+    if (!std::filesystem::is_regular_file(status)) // a FIFO would be waited for
+        return fail(ErrorCode::InvalidInput, "This is not a regular file; name one", path.string());
     const std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(std::fopen(path.c_str(), "rbe"),
                                                                 &std::fclose);
     if (!file)

@@ -264,7 +264,7 @@ class Asking
 {
 public:
     Asking(ModelJob job, JobControl &control, const engine::Clock &clock)
-        : m_job(std::move(job)), m_clock(clock),
+        : m_job(std::move(job)),
           m_monitor(control, clock, {std::chrono::seconds(m_job.timeLimit), {}, {}, {}, {}})
     {
     }
@@ -344,7 +344,6 @@ private:
     }
 
     ModelJob m_job;
-    const engine::Clock &m_clock;
     JobMonitor m_monitor;
     engine::Package m_package;
 };

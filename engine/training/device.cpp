@@ -68,9 +68,10 @@ Result<Device> openDevice(const std::string &wanted)
     if (const auto why = openCuda(); !why.empty())
         return fail(ErrorCode::Unavailable, "There is no device " + wanted + ": " + why
                                                 + "; --device cpu works everywhere");
-    if (std::stoul(digits) >= torch::cuda::device_count())
+    const int there = torch::cuda::device_count();
+    if (std::stoi(digits) >= there)
         return fail(ErrorCode::Unavailable, "There is no device " + wanted + "; LibTorch sees "
-                                                + std::to_string(torch::cuda::device_count()));
+                                                + std::to_string(there));
     return Device{wanted, ""};
 }
 

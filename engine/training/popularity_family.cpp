@@ -22,7 +22,20 @@ public:
     {
         SettingsReader settings(order.recipe);
         DR_RETURN_IF_ERROR(settings.finish());
-        const auto counts = popularityCounts(train);
+        auto counts = popularityCounts(train);
+        if (order.initial) { // what was counted before still counts
+            const auto *before = order.initial->find("counts");
+            if (before == nullptr || before->dtype != "I64"
+                || before->bytes > counts.size() * sizeof(counts[0]))
+                return fail(ErrorCode::InvalidInput, "The package holds no counts to go on from");
+            for (std::size_t i = 0; i < before->bytes / sizeof(counts[0]); ++i) {
+                std::int64_t count = 0;
+                std::memcpy(&count,
+                            order.initial->weights.data() + before->offset + i * sizeof count,
+                            sizeof count);
+                counts[i] += count;
+            }
+        }
         TrainedModel model;
         model.manifest.family = name();
         OwnedTensor tensor{"counts", "I64", {static_cast<std::int64_t>(counts.size())}, {}};
