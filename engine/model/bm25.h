@@ -1,8 +1,9 @@
 #pragma once
 // BM25 over the weighted fields of a search index (BM25F in its simple form: the fields are one
 // text in which a field of weight w counts w times; Robertson, Zaragoza & Taylor, CIKM 2004).
-//     score(d) = sum over the query's words of idf * tf (k1 + 1) / (tf + k1 (1 - b + b len / mean)),
-//     idf = ln(1 + (N - n + .5) / (n + .5)), n = products with the word in a field of weight > 0.
+//     score(d) = sum over the query's words of idf * tf (k1 + 1) / (tf + k1 (1 - b + b len /
+//     mean)), idf = ln(1 + (N - n + .5) / (n + .5)), n = products with the word in a field of
+//     weight > 0.
 // Immutable; any thread. The index must outlive it.
 
 #include "engine/model/search_query.h"

@@ -46,8 +46,8 @@ int editDistance(std::u32string_view a, std::u32string_view b, int most)
         row[0] = static_cast<int>(i);
         int least = row[0];
         for (std::size_t j = 1; j <= m; ++j) {
-            row[j] = std::min({back[j] + 1, row[j - 1] + 1,
-                               back[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+            row[j] = std::min(
+                {back[j] + 1, row[j - 1] + 1, back[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = std::min(row[j], twoBack[j - 2] + 1);
             least = std::min(least, row[j]);

@@ -52,8 +52,9 @@ void append(std::string &out, char32_t c)
 /// a blank is no letter.
 constexpr std::string_view kLatin1 = "aaaaaaaceeeeiiiidnooooo ouuuuyts"
                                      "aaaaaaaceeeeiiiidnooooo ouuuuyty";
-constexpr std::string_view kLatinA = "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll"
-                                     "lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+constexpr std::string_view kLatinA =
+    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll"
+    "lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
 /// Lower case without accents; 0 when the character separates words.
 char32_t folded(char32_t c)

@@ -23,7 +23,6 @@ inline constexpr std::size_t kLongestWord = 64;
 /// Han, Kana or Hangul gives its pairs alone; in a product also its single characters. Stops after
 /// `most` words.
 [[nodiscard]] std::vector<std::string> wordsOf(std::string_view text, Plurals plurals,
-                                               bool isQuery = false,
-                                               std::size_t most = SIZE_MAX);
+                                               bool isQuery = false, std::size_t most = SIZE_MAX);
 
 } // namespace engine

@@ -11,9 +11,9 @@ namespace engine {
 
 struct TreeNode
 {
-    std::int32_t feature = -1; ///< -1: a leaf
-    float threshold = 0;       ///< of an inner node
-    float value = 0;           ///< of a leaf
+    std::int32_t feature = -1;        ///< -1: a leaf
+    float threshold = 0;              ///< of an inner node
+    float value = 0;                  ///< of a leaf
     std::int32_t left = 0, right = 0; ///< larger than the node's own number
 };
 

@@ -28,8 +28,8 @@ Result<> openNets(const Package &package, RankerNets &nets, std::size_t features
     const auto *bias = package.find("net.bias");
     if (bias == nullptr)
         return {};
-    if (bias->shape.size() != 2 || bias->shape[0] < 1 || bias->shape[0] > 1024
-        || bias->shape[1] < 1 || bias->shape[1] > 65536)
+    if (bias->shape.size() != 2 || bias->shape[0] < 1 || bias->shape[0] > 1024 || bias->shape[1] < 1
+        || bias->shape[1] > 65536)
         return refuse("its tensor net.bias has another form");
     nets.count = static_cast<std::size_t>(bias->shape[0]);
     nets.width = static_cast<std::size_t>(bias->shape[1]);

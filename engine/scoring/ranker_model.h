@@ -12,9 +12,9 @@ namespace engine {
 struct RankerNets
 {
     std::size_t count = 0, features = 0, width = 0;
-    std::vector<float> mean, scale;         ///< [features]
-    std::vector<float> hidden, bias, out;   ///< [count, width, features], [count, width] twice
-    std::vector<float> linear;              ///< [count, features]
+    std::vector<float> mean, scale;       ///< [features]
+    std::vector<float> hidden, bias, out; ///< [count, width, features], [count, width] twice
+    std::vector<float> linear;            ///< [count, features]
     [[nodiscard]] double score(std::span<const float> row) const;
 };
 

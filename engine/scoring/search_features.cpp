@@ -21,17 +21,48 @@ std::vector<std::string> makeNames()
         names.push_back("bm25 " + std::string(searchFieldName(field)));
         names.push_back("cover " + std::string(searchFieldName(field)));
     }
-    for (const char *name :
-         {"cover any", "title first", "title first share", "title last share", "title phrase",
-          "title phrase at end", "description first share", "description phrase", "price",
-          "popularity", "attributes", "title length", "description length", "attributes length",
-          "near query", "bm25 plain", "price rank", "popularity rank", "attributes rank",
-          "title length rank", "description length rank", "attributes length rank",
-          "near query rank", "bm25 rank", "feedback text 10", "feedback text 50",
-          "feedback names 10", "feedback names 50", "group text title", "group text any",
-          "group names title", "group names any", "group text bm25", "group names bm25",
-          "own less group", "query words", "query unknown", "query idf", "query least idf",
-          "query digits", "query title matches", "query supplier"})
+    for (const char *name : {"cover any",
+                             "title first",
+                             "title first share",
+                             "title last share",
+                             "title phrase",
+                             "title phrase at end",
+                             "description first share",
+                             "description phrase",
+                             "price",
+                             "popularity",
+                             "attributes",
+                             "title length",
+                             "description length",
+                             "attributes length",
+                             "near query",
+                             "bm25 plain",
+                             "price rank",
+                             "popularity rank",
+                             "attributes rank",
+                             "title length rank",
+                             "description length rank",
+                             "attributes length rank",
+                             "near query rank",
+                             "bm25 rank",
+                             "feedback text 10",
+                             "feedback text 50",
+                             "feedback names 10",
+                             "feedback names 50",
+                             "group text title",
+                             "group text any",
+                             "group names title",
+                             "group names any",
+                             "group text bm25",
+                             "group names bm25",
+                             "own less group",
+                             "query words",
+                             "query unknown",
+                             "query idf",
+                             "query least idf",
+                             "query digits",
+                             "query title matches",
+                             "query supplier"})
         names.emplace_back(name);
     return names;
 }
@@ -301,8 +332,8 @@ QueryContext SearchFeatures::context(std::string_view text, std::size_t most) co
             return;
         has = true;
         for (std::size_t d = 0; d < space.dims; ++d)
-            vector[d] += weight * m_bm25.idf(word)
-                         * static_cast<double>(space.words[word * space.dims + d]);
+            vector[d] +=
+                weight * m_bm25.idf(word) * static_cast<double>(space.words[word * space.dims + d]);
     };
     for (const auto &part : context.query.parts) {
         for (const auto &choice : part.words)
@@ -341,10 +372,9 @@ QueryContext SearchFeatures::context(std::string_view text, std::size_t most) co
         hasSupplier = hasSupplier || index.postings(word, SearchField::Supplier).size() > 4;
     }
     const bool hasDigits = text.find_first_of("0123456789") != std::string_view::npos;
-    context.shared = {static_cast<double>(context.query.parts.size()),
-                      static_cast<double>(context.query.unknown),
-                      known > 0 ? sum / static_cast<double>(known) : 0, least,
-                      hasDigits ? 1.0 : 0.0};
+    context.shared = {
+        static_cast<double>(context.query.parts.size()), static_cast<double>(context.query.unknown),
+        known > 0 ? sum / static_cast<double>(known) : 0, least, hasDigits ? 1.0 : 0.0};
     addGroups(context);
     context.shared.push_back(hasSupplier ? 1.0 : 0.0);
     addSpreads(context);
@@ -368,8 +398,7 @@ void SearchFeatures::features(const QueryContext &context, std::uint32_t product
         const auto text = index.text(product, field);
         auto found = matchesIn(query, text);
         const double mean = m_meanLengths[static_cast<std::size_t>(field)];
-        const double length =
-            mean > 0 ? static_cast<double>(text.size()) / mean : 1;
+        const double length = mean > 0 ? static_cast<double>(text.size()) / mean : 1;
         double score = 0;
         for (std::size_t p = 0; p < query.parts.size(); ++p) {
             anywhere[p] += found.counts[p];
@@ -401,8 +430,7 @@ void SearchFeatures::features(const QueryContext &context, std::uint32_t product
         put(std::isnan(values[v]) ? context.spreads[v].mean : values[v]);
     for (std::size_t v = 0; v < kPlain; ++v) {
         const auto &spread = context.spreads[v];
-        const double z =
-            std::isnan(values[v]) ? 0 : (values[v] - spread.mean) / spread.deviation;
+        const double z = std::isnan(values[v]) ? 0 : (values[v] - spread.mean) / spread.deviation;
         put(std::clamp(z, -4.0, 4.0));
     }
     const LatentSpace *const spaces[] = {&m_catalogue.text, &m_catalogue.names};
@@ -415,9 +443,8 @@ void SearchFeatures::features(const QueryContext &context, std::uint32_t product
     }
     for (std::size_t s = 0; s < 2; ++s) {
         for (std::size_t i = 0; i < 2; ++i) {
-            put(spaces[s]->groups == 0
-                    ? 0
-                    : context.groupShare[2 * s + i][spaces[s]->group[product]]);
+            put(spaces[s]->groups == 0 ? 0
+                                       : context.groupShare[2 * s + i][spaces[s]->group[product]]);
         }
     }
     for (std::size_t s = 0; s < 2; ++s)

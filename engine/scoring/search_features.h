@@ -36,15 +36,15 @@ struct SearchCatalogue
 struct QueryContext
 {
     SearchQuery query;
-    double unit = 0; ///< Bm25::unit
-    std::vector<double> bm25; ///< per product
+    double unit = 0;                       ///< Bm25::unit
+    std::vector<double> bm25;              ///< per product
     std::vector<std::uint32_t> candidates; ///< what is worth ranking: BM25's best, best first, then
                                            ///< the nearest by text vectors
-    std::size_t matching = 0; ///< candidates that BM25 found
+    std::size_t matching = 0;              ///< candidates that BM25 found
     double bestBm25 = 0;
-    std::vector<double> queryVector; ///< text space; empty when no word has a vector
-    std::vector<std::vector<double>> feedback; ///< unit centroids of BM25's best: text 10, 50,
-                                               ///< names 10, 50
+    std::vector<double> queryVector;             ///< text space; empty when no word has a vector
+    std::vector<std::vector<double>> feedback;   ///< unit centroids of BM25's best: text 10, 50,
+                                                 ///< names 10, 50
     std::vector<std::vector<double>> groupShare; ///< text title, text any, names title, names any
     std::vector<std::vector<double>> groupBm25;  ///< mean per group: text, names
     struct Spread

@@ -71,8 +71,8 @@ Result<Bm25Settings> openSettings(const Package &package)
     Bm25Settings out;
     const auto read = [&](const std::string &name, double least, double most, double &value) {
         const auto at = package.manifest.settings.find(name);
-        const bool isFine = at != package.manifest.settings.end() && at->second >= least
-                            && at->second <= most;
+        const bool isFine =
+            at != package.manifest.settings.end() && at->second >= least && at->second <= most;
         if (isFine)
             value = at->second;
         return isFine;
@@ -144,8 +144,8 @@ Result<std::unique_ptr<SearchRanker>> SearchRanker::open(const Package &package)
     ranker->m_catalogue = std::make_unique<SearchCatalogue>(
         SearchCatalogue{std::move(*index), std::move(price), std::move(popularity),
                         std::move(*text), std::move(*names)});
-    ranker->m_features = std::make_unique<SearchFeatures>(*ranker->m_catalogue, *settings,
-                                                          QueryOptions{});
+    ranker->m_features =
+        std::make_unique<SearchFeatures>(*ranker->m_catalogue, *settings, QueryOptions{});
     ranker->m_model = std::move(*model);
     return ranker;
 }

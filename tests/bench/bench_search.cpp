@@ -1,8 +1,8 @@
 // What the search family gives on real data, by the protocols of their READMEs: `chorus DIR` five
 // folds by query, each fold ranked by what was trained on the others; `lambdarank DIR`
 // cross-validation inside train, and with --test the test file, once; `retrotech DIR` click
-// log-loss on sessions after the first 4,000 of each query. --recipe FILE and --set name=value as in
-// drillctl; --seeds N repeats with the seeds 1..N.
+// log-loss on sessions after the first 4,000 of each query. --recipe FILE and --set name=value as
+// in drillctl; --seeds N repeats with the seeds 1..N.
 
 #include "engine/training/search/libsvm_reader.h"
 #include "engine/training/search/search_trainer.h"
@@ -61,7 +61,8 @@ double cpuSeconds()
 
 /// nDCG@10 of plain BM25 over title and short description, plural s stripped: the floor.
 void floorOf(const Arguments &arguments, const std::vector<JudgedQuery> &judged,
-             test::QuietMonitor &monitor, std::vector<double> &plain, std::vector<double> &condensed)
+             test::QuietMonitor &monitor, std::vector<double> &plain,
+             std::vector<double> &condensed)
 {
     SearchOptions options;
     options.bm25.weights = {1, 1, 0, 0, 0, 0, 0};
@@ -78,8 +79,8 @@ void floorOf(const Arguments &arguments, const std::vector<JudgedQuery> &judged,
     }
 }
 
-void printLine(const char *name, const std::vector<double> &values, const std::vector<double> &floor,
-               std::uint64_t seed)
+void printLine(const char *name, const std::vector<double> &values,
+               const std::vector<double> &floor, std::uint64_t seed)
 {
     const auto [low, high] = bootstrapInterval(values, seed);
     std::printf("  %-10s %.4f [%.3f, %.3f]   BM25 %.4f   gain %+.4f   p %.4f\n", name, mean(values),
@@ -90,15 +91,15 @@ void printLine(const char *name, const std::vector<double> &values, const std::v
 void chorus(const Arguments &arguments)
 {
     test::QuietMonitor monitor(std::chrono::hours(2));
-    const auto judged = orExit(readJudgments(arguments.folder / "judgments.csv",
-                                             {{"item", "product_id"}}, monitor));
+    const auto judged = orExit(
+        readJudgments(arguments.folder / "judgments.csv", {{"item", "product_id"}}, monitor));
     std::vector<double> floorPlain, floorCondensed;
     floorOf(arguments, judged, monitor, floorPlain, floorCondensed);
     std::vector<double> plains, condenseds;
     for (int seed = 1; seed <= arguments.seeds; ++seed) {
         const double start = cpuSeconds();
-        const auto options = orExit(searchOptions(arguments.recipe, true, judged.size(),
-                                                  static_cast<std::uint64_t>(seed)));
+        const auto options = orExit(
+            searchOptions(arguments.recipe, true, judged.size(), static_cast<std::uint64_t>(seed)));
         const auto all =
             orExit(readSearchable(arguments.folder / "products.jsonl", "", options, true, monitor));
         std::vector<QueryRows> rows;
@@ -118,8 +119,9 @@ void chorus(const Arguments &arguments)
                         ranker.metrics.at("validation bm25 ndcg@10"));
             for (const auto q : folds[f]) {
                 for (std::size_t i = 0; i < rows[q].products.size(); ++i)
-                    scores[q].push_back(ranker.model.score(
-                        {rows[q].values.data() + i * ranker.model.features, ranker.model.features}));
+                    scores[q].push_back(
+                        ranker.model.score({rows[q].values.data() + i * ranker.model.features,
+                                            ranker.model.features}));
             }
         }
         std::vector<double> plain, condensed, own, ownCondensed;
@@ -146,9 +148,10 @@ void chorus(const Arguments &arguments)
         plains.push_back(mean(plain));
         condenseds.push_back(mean(condensed));
     }
-    std::printf("chorus, %d seeds: ndcg@10 %.4f +- %.4f, condensed %.4f +- %.4f (BM25 %.4f, %.4f)\n",
-                arguments.seeds, mean(plains), spread(plains), mean(condenseds), spread(condenseds),
-                mean(floorPlain), mean(floorCondensed));
+    std::printf(
+        "chorus, %d seeds: ndcg@10 %.4f +- %.4f, condensed %.4f +- %.4f (BM25 %.4f, %.4f)\n",
+        arguments.seeds, mean(plains), spread(plains), mean(condenseds), spread(condenseds),
+        mean(floorPlain), mean(floorCondensed));
 }
 
 void lambdarank(const Arguments &arguments)
@@ -162,8 +165,8 @@ void lambdarank(const Arguments &arguments)
         const auto options = orExit(searchOptions(arguments.recipe, false, train.queries(),
                                                   static_cast<std::uint64_t>(seed)));
         auto ranker = orExit(trainRanker(train, nullptr, options.ranker, monitor));
-        std::printf("seed %d (trees %.3f nets %.3f, %.1f s of CPU):", seed, ranker.model.treesWeight,
-                    ranker.model.netsWeight, cpuSeconds() - start);
+        std::printf("seed %d (trees %.3f nets %.3f, %.1f s of CPU):", seed,
+                    ranker.model.treesWeight, ranker.model.netsWeight, cpuSeconds() - start);
         if (arguments.isTest) {
             const auto test =
                 orExit(readLibsvm(arguments.folder / "rank.test", train.features, unknown));
@@ -174,8 +177,8 @@ void lambdarank(const Arguments &arguments)
                     for (auto i = test.starts[q]; i < test.starts[q + 1]; ++i)
                         scores.push_back(ranker.model.score(test.row(i)));
                     values.push_back(ndcgOf(
-                        scores,
-                        std::span(test.grades).subspan(test.starts[q], scores.size()), k, 1));
+                        scores, std::span(test.grades).subspan(test.starts[q], scores.size()), k,
+                        1));
                 }
                 ranker.metrics["test ndcg@" + std::to_string(k)] = mean(values);
             }
@@ -199,7 +202,8 @@ void retrotech(const Arguments &arguments)
     const double start = cpuSeconds();
     const auto options = orExit(searchOptions(arguments.recipe, true, 9, 1));
     auto train = orExit(readImpressions(arguments.folder / "sessions.csv", {}, monitor));
-    // The file holds each query's sessions one after another: a session starts where the rank falls.
+    // The file holds each query's sessions one after another: a session starts where the rank
+    // falls.
     Impressions test{train.queries, train.documents, {}};
     std::vector<Impressions::Row> kept;
     std::map<std::uint32_t, int> sessions;

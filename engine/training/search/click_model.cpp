@@ -13,8 +13,7 @@ constexpr double kLeast = 1e-6;
 
 tl::unexpected<Error> refuse(const char *why)
 {
-    return fail(ErrorCode::InvalidInput,
-                std::string("The click model cannot be used: ") + why);
+    return fail(ErrorCode::InvalidInput, std::string("The click model cannot be used: ") + why);
 }
 
 OwnedTensor tensorOf(const std::string &name, const std::vector<double> &values)
@@ -220,8 +219,7 @@ Result<ClickModel> ClickModel::open(const Package &package)
     if (model.m_pairs.size() != attraction->size()
         || !std::is_sorted(model.m_pairs.begin(), model.m_pairs.end(),
                            [](const Pair &a, const Pair &b) {
-                               return std::tie(a.query, a.document)
-                                      < std::tie(b.query, b.document);
+                               return std::tie(a.query, a.document) < std::tie(b.query, b.document);
                            }))
         return refuse("its list of pairs is damaged");
     model.index();

@@ -25,8 +25,8 @@ public:
     [[nodiscard]] static Result<ClickModel> open(const Package &package);
     void save(TrainedModel &model) const;
 
-    /// Strictly between 0 and 1. A pair never seen counts as the query's mean, a query never seen as
-    /// the mean of all; a rank beyond the last as the last.
+    /// Strictly between 0 and 1. A pair never seen counts as the query's mean, a query never seen
+    /// as the mean of all; a rank beyond the last as the last.
     [[nodiscard]] double click(const std::string &query, const std::string &document,
                                int rank) const;
     [[nodiscard]] std::optional<double> attraction(const std::string &query,

@@ -34,8 +34,8 @@ Result<std::size_t> place(const std::vector<std::string> &header, const Columns 
     if (!isNeeded)
         return kNone;
     return fail(ErrorCode::InvalidInput,
-                "There is no column for " + role + "; name it, for instance --columns " + role
-                    + "=" + header.front(),
+                "There is no column for " + role + "; name it, for instance --columns " + role + "="
+                    + header.front(),
                 file + ":1");
 }
 
@@ -59,14 +59,15 @@ Result<std::size_t> queryPlace(const std::vector<std::string> &header, const Col
 Result<std::size_t> itemPlace(const std::vector<std::string> &header, const Columns &columns,
                               const std::string &file)
 {
-    return place(header, columns, "item", {"item", "product_id", "doc", "product", "item_id", "upc", "id"},
-                 file, true);
+    return place(header, columns, "item",
+                 {"item", "product_id", "doc", "product", "item_id", "upc", "id"}, file, true);
 }
 
 Result<std::size_t> clickedPlace(const std::vector<std::string> &header, const Columns &columns,
                                  const std::string &file)
 {
-    return place(header, columns, "label", {"clicked", "click", "is_clicked", "label"}, file, false);
+    return place(header, columns, "label", {"clicked", "click", "is_clicked", "label"}, file,
+                 false);
 }
 
 Result<std::size_t> gradePlace(const std::vector<std::string> &header, const Columns &columns,
@@ -90,7 +91,8 @@ class Numbers
 public:
     std::uint32_t of(const std::string &text, std::vector<std::string> &names)
     {
-        const auto [at, isNew] = m_numbers.try_emplace(text, static_cast<std::uint32_t>(names.size()));
+        const auto [at, isNew] =
+            m_numbers.try_emplace(text, static_cast<std::uint32_t>(names.size()));
         if (isNew)
             names.push_back(text);
         return at->second;
@@ -199,8 +201,9 @@ Result<std::vector<JudgedQuery>> readJudgments(const std::filesystem::path &path
         monitor.note(std::to_string(repeated)
                      + " judgments of a pair that was judged before: the mean grade counts");
     if (dropped > 0)
-        monitor.note(std::to_string(dropped) + " rows without query, product or the right number "
-                                               "of fields were dropped");
+        monitor.note(std::to_string(dropped)
+                     + " rows without query, product or the right number "
+                       "of fields were dropped");
     return out;
 }
 

@@ -36,9 +36,8 @@ enum class SearchFile { Judgments, Sessions, Products };
 
 /// Queries in the order of their first row; a pair that stands twice counts with its mean grade and
 /// is told. InvalidInput with the line for a grade that is NaN, negative or above 30.
-[[nodiscard]] Result<std::vector<JudgedQuery>> readJudgments(const std::filesystem::path &path,
-                                                             const Columns &columns,
-                                                             TrainMonitor &monitor);
+[[nodiscard]] Result<std::vector<JudgedQuery>>
+readJudgments(const std::filesystem::path &path, const Columns &columns, TrainMonitor &monitor);
 [[nodiscard]] Result<Impressions> readImpressions(const std::filesystem::path &path,
                                                   const Columns &columns, TrainMonitor &monitor);
 

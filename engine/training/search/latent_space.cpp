@@ -133,7 +133,8 @@ at::Tensor unitRows(const at::Tensor &x)
 at::Tensor groupsOf(const at::Tensor &vectors, std::int64_t count, const std::stop_token &stop)
 {
     const auto n = vectors.size(0);
-    auto centres = vectors.index_select(0, at::arange(count).mul(n).div(count, "floor").to(at::kLong)).clone();
+    auto centres =
+        vectors.index_select(0, at::arange(count).mul(n).div(count, "floor").to(at::kLong)).clone();
     auto group = at::zeros({n}, at::kLong);
     constexpr std::int64_t kBlock = 4096;
     for (int round = 0; round < kRounds && !stop.stop_requested(); ++round) {

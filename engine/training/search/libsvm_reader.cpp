@@ -46,7 +46,8 @@ Result<std::vector<std::uint64_t>> querySizes(const std::filesystem::path &path)
             const auto size = numberOf(word);
             if (!size || *size < 1 || *size != std::floor(*size) || *size > 1e9)
                 return source->broken("Each line is the number of documents of one query, from 1; "
-                                      "this is '" + std::string(word) + "'",
+                                      "this is '"
+                                          + std::string(word) + "'",
                                       sizes.size() + 1, 1);
             sizes.push_back(static_cast<std::uint64_t>(*size));
         }
@@ -68,9 +69,7 @@ Result<LibsvmReader> LibsvmReader::open(const std::filesystem::path &path)
 
 Result<bool> LibsvmReader::next(LibsvmLine &line)
 {
-    const auto refuse = [&](const std::string &why) {
-        return m_source.broken(why, m_line, 1);
-    };
+    const auto refuse = [&](const std::string &why) { return m_source.broken(why, m_line, 1); };
     for (;;) {
         m_text.clear();
         int byte = m_source.next();
@@ -102,16 +101,15 @@ Result<bool> LibsvmReader::next(LibsvmLine &line)
             const auto index = colon == std::string_view::npos || colon == 0
                                    ? std::nullopt
                                    : numberOf(word.substr(0, colon));
-            const auto value = colon == std::string_view::npos ? std::nullopt
-                                                               : numberOf(word.substr(colon + 1));
+            const auto value =
+                colon == std::string_view::npos ? std::nullopt : numberOf(word.substr(colon + 1));
             if (word.starts_with("qid:") && value && *value >= 0 && *value < 9e15
                 && *value == std::floor(*value)) {
                 line.query = static_cast<std::int64_t>(*value);
                 continue;
             }
             if (!index || *index < 0 || *index > static_cast<double>(kMostIndex)
-                || *index != std::floor(*index) || !value
-                || std::abs(*value) > 3e38)
+                || *index != std::floor(*index) || !value || std::abs(*value) > 3e38)
                 return refuse("A feature is number:value with a number up to 1000000, not '"
                               + std::string(word.substr(0, 40)) + "'");
             const auto number = static_cast<std::uint32_t>(*index);
@@ -152,7 +150,8 @@ Result<RankingRows> readLibsvm(const std::filesystem::path &path, std::size_t fe
             if (line.query < 0)
                 return fail(ErrorCode::InvalidInput,
                             "Nothing says which documents belong to one query: write qid:N behind "
-                            "the grade, or put " + path.filename().string() + ".query beside it",
+                            "the grade, or put "
+                                + path.filename().string() + ".query beside it",
                             path.string() + ":" + std::to_string(reader->line()));
             if (row > 0 && line.query != query)
                 rows.starts.push_back(row);

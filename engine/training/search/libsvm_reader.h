@@ -1,6 +1,6 @@
 #pragma once
-// Ranking data as `grade [qid:N] index:value ... [# comment]`, one document a line, the documents of
-// a query together; which belong together is told by qid or by a file FILE.query beside it (one
+// Ranking data as `grade [qid:N] index:value ... [# comment]`, one document a line, the documents
+// of a query together; which belong together is told by qid or by a file FILE.query beside it (one
 // number of documents per line). Values that are not named are 0. One thread.
 
 #include "engine/data/text_source.h"

@@ -72,11 +72,10 @@ void standardise(const RankingRows &rows, RankerNets &nets, at::Tensor &z)
         const double mean = sum / static_cast<double>(n);
         const double variance = squares / static_cast<double>(n) - mean * mean;
         nets.mean[f] = static_cast<float>(mean);
-        nets.scale[f] =
-            variance > 1e-10 ? static_cast<float>(1 / exact::sqrt(variance)) : 0.0f;
+        nets.scale[f] = variance > 1e-10 ? static_cast<float>(1 / exact::sqrt(variance)) : 0.0f;
         for (std::size_t i = 0; i < n; ++i)
-            out[i * d + f] = std::clamp((rows.values[i * d + f] - nets.mean[f]) * nets.scale[f],
-                                        -5.0f, 5.0f);
+            out[i * d + f] =
+                std::clamp((rows.values[i * d + f] - nets.mean[f]) * nets.scale[f], -5.0f, 5.0f);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "engine/model/strict_json.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <limits>
 
 namespace engine {
@@ -55,9 +55,9 @@ std::string lower(std::string_view text)
 }
 
 /// Which role each column has; columns that nobody claims have none.
-Result<std::map<std::string, std::string>>
-assign(const std::vector<std::string> &columns, const std::map<std::string, std::string> &told,
-       const std::string &place)
+Result<std::map<std::string, std::string>> assign(const std::vector<std::string> &columns,
+                                                  const std::map<std::string, std::string> &told,
+                                                  const std::string &place)
 {
     std::map<std::string, std::string> byRole;
     for (const auto &role : roles()) {
@@ -90,7 +90,11 @@ class Collector
 public:
     explicit Collector(Plurals plurals) : m_builder(plurals) {}
 
-    void begin() { m_product = {}, m_price = m_popularity = kUnknown; }
+    void begin()
+    {
+        m_product = {};
+        m_price = m_popularity = kUnknown;
+    }
     void role(const std::string &role, std::string_view text)
     {
         if (role == "item")
@@ -241,8 +245,8 @@ Result<> readCsv(const std::filesystem::path &path,
     auto sorted = header;
     std::sort(sorted.begin(), sorted.end());
     if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
-        return fail(ErrorCode::InvalidInput, "The column '" + *twice + "' stands twice in the header",
-                    path.string() + ":1");
+        return fail(ErrorCode::InvalidInput,
+                    "The column '" + *twice + "' stands twice in the header", path.string() + ":1");
     auto byRole = assign(header, columns, path.string() + ":1");
     if (!byRole)
         return tl::unexpected(byRole.error());
@@ -285,9 +289,9 @@ Result<ReadProducts> readProducts(const std::filesystem::path &path, const std::
                                   Plurals plurals, TrainMonitor &monitor)
 {
     const auto ending = lower(path.extension().string());
-    const bool isJson = format == "jsonl"
-                        || (format.empty()
-                            && (ending == ".jsonl" || ending == ".json" || ending == ".ndjson"));
+    const bool isJson =
+        format == "jsonl"
+        || (format.empty() && (ending == ".jsonl" || ending == ".json" || ending == ".ndjson"));
     if (!isJson && !format.empty() && format != "csv")
         return fail(ErrorCode::Usage, "Products are read as jsonl or csv, not as " + format);
     Collector collector(plurals);
@@ -297,12 +301,9 @@ Result<ReadProducts> readProducts(const std::filesystem::path &path, const std::
     auto index = collector.finish();
     if (!index)
         return fail(index.error().code, index.error().message, path.string());
-    ReadProducts out{std::move(*index),
-                     std::move(collector.price),
-                     std::move(collector.popularity),
-                     collector.repeated,
-                     collector.dropped,
-                     std::move(taken)};
+    ReadProducts out{
+        std::move(*index),  std::move(collector.price), std::move(collector.popularity),
+        collector.repeated, collector.dropped,          std::move(taken)};
     return out;
 }
 

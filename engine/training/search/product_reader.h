@@ -14,8 +14,8 @@ namespace engine {
 struct ReadProducts
 {
     SearchIndex index;
-    std::vector<float> price, popularity; ///< per product; NaN: not known
-    std::uint64_t repeated = 0, dropped = 0; ///< ids seen before; rows without id or fields
+    std::vector<float> price, popularity;     ///< per product; NaN: not known
+    std::uint64_t repeated = 0, dropped = 0;  ///< ids seen before; rows without id or fields
     std::map<std::string, std::string> roles; ///< role -> column that was taken
 };
 

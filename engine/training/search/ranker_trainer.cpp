@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kNegativeStream = 0x4E6;
 constexpr std::size_t kLeastQueries = 10, kNegativesFrom = 100;
 /// A ranker must beat BM25 in the cross-validation with at most this share of resamples against.
-constexpr double kLeastSure = 0.2;
+constexpr double kLeastSure = 0.1;
 
 /// FNV-1a: the same on every machine.
 std::uint64_t keyOf(std::string_view text)
@@ -109,8 +109,7 @@ double deviation(std::span<const double> values)
     return exact::sqrt(std::max(0.0, squares / n - sum / n * sum / n));
 }
 
-void score(const Parts &parts, std::span<const float> values, std::size_t features,
-           OutOfFold &out)
+void score(const Parts &parts, std::span<const float> values, std::size_t features, OutOfFold &out)
 {
     for (std::size_t at = 0; at + features <= values.size(); at += features) {
         const auto row = values.subspan(at, features);
@@ -273,11 +272,13 @@ Result<TrainedRanker> trainRanker(std::span<const QueryRows *const> queries,
     const auto all = blends(options, true);
     if (all.empty() || judged.size() < kLeastQueries) {
         if (!all.empty())
-            monitor.note("Only " + std::to_string(judged.size())
-                         + " queries with a relevant product; a ranker needs 10, so BM25 alone ranks");
+            monitor.note(
+                "Only " + std::to_string(judged.size())
+                + " queries with a relevant product; a ranker needs 10, so BM25 alone ranks");
         return out;
     }
-    const auto folds = foldsOf(judged.size(), static_cast<std::size_t>(options.folds), options.seed);
+    const auto folds =
+        foldsOf(judged.size(), static_cast<std::size_t>(options.folds), options.seed);
     std::vector<OutOfFold> outside(judged.size());
     for (std::size_t f = 0; f < folds.size(); ++f) {
         monitor.progress("cross-validating the ranker",
@@ -343,9 +344,9 @@ Result<TrainedRanker> trainRanker(const RankingRows &rows, const RankingRows *va
                    (valid->starts[q + 1] - valid->starts[q]) * rows.features},
                   rows.features, outside.emplace_back());
     } else {
-        const auto folds =
-            foldsOf(rows.queries(),
-                    std::min(rows.queries(), static_cast<std::size_t>(options.folds)), options.seed);
+        const auto folds = foldsOf(
+            rows.queries(), std::min(rows.queries(), static_cast<std::size_t>(options.folds)),
+            options.seed);
         outside.resize(rows.queries());
         for (std::size_t f = 0; f < folds.size(); ++f) {
             monitor.progress("cross-validating the ranker",

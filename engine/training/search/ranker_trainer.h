@@ -31,10 +31,10 @@ struct QueryRows
 {
     std::string text;
     std::vector<std::uint32_t> products;
-    std::vector<float> values;  ///< products x features
-    std::vector<float> grades;  ///< -1: not judged
-    std::vector<double> bm25;   ///< of BM25 alone
-    std::uint64_t unknown = 0;  ///< judged products that the catalogue does not have
+    std::vector<float> values; ///< products x features
+    std::vector<float> grades; ///< -1: not judged
+    std::vector<double> bm25;  ///< of BM25 alone
+    std::uint64_t unknown = 0; ///< judged products that the catalogue does not have
     /// Grades of all judgments, unknown products too: what an ideal list would hold.
     std::vector<float> ideal;
     [[nodiscard]] bool hasRelevant() const;
@@ -45,8 +45,8 @@ struct QueryRows
 
 /// nDCG@k of a query's rows ordered by `scores`, over everything (unjudged counts 0) or over judged
 /// products alone; ties by product number.
-[[nodiscard]] double queryNdcg(const QueryRows &rows, std::span<const double> scores,
-                               std::size_t k, bool isCondensed);
+[[nodiscard]] double queryNdcg(const QueryRows &rows, std::span<const double> scores, std::size_t k,
+                               bool isCondensed);
 
 struct TrainedRanker
 {

@@ -18,7 +18,8 @@ RankingRows RankingRows::only(std::span<const std::size_t> queries) const
     RankingRows out;
     out.features = features;
     const auto take = [](auto &to, const auto &from, std::size_t begin, std::size_t end) {
-        to.insert(to.end(), from.begin() + std::ptrdiff_t(begin), from.begin() + std::ptrdiff_t(end));
+        to.insert(to.end(), from.begin() + std::ptrdiff_t(begin),
+                  from.begin() + std::ptrdiff_t(end));
     };
     for (const auto q : queries) {
         take(out.values, values, starts[q] * features, starts[q + 1] * features);
@@ -38,8 +39,8 @@ double dcg(std::span<const float> gradesInOrder, std::size_t k)
 {
     double sum = 0;
     for (std::size_t i = 0; i < std::min(k, gradesInOrder.size()); ++i)
-        sum += gainOf(static_cast<double>(gradesInOrder[i]))
-               / exact::log2(static_cast<double>(i) + 2);
+        sum +=
+            gainOf(static_cast<double>(gradesInOrder[i])) / exact::log2(static_cast<double>(i) + 2);
     return sum;
 }
 

@@ -12,9 +12,9 @@ namespace engine {
 struct RankingRows
 {
     std::size_t features = 0;
-    std::vector<float> values;  ///< rows x features, row-major
-    std::vector<float> grades;  ///< per row, from 0
-    std::vector<float> weights; ///< per row
+    std::vector<float> values;          ///< rows x features, row-major
+    std::vector<float> grades;          ///< per row, from 0
+    std::vector<float> weights;         ///< per row
     std::vector<std::size_t> starts{0}; ///< queries + 1
 
     [[nodiscard]] std::size_t rows() const { return grades.size(); }
@@ -31,7 +31,8 @@ struct RankingRows
 [[nodiscard]] double gainOf(double grade);
 /// Sum of gain / log2(1 + rank) over the first k grades.
 [[nodiscard]] double dcg(std::span<const float> gradesInOrder, std::size_t k);
-/// nDCG of rows in the order of falling score, ties by their order; `none` when no grade is above 0.
+/// nDCG of rows in the order of falling score, ties by their order; `none` when no grade is above
+/// 0.
 [[nodiscard]] double ndcgOf(std::span<const double> scores, std::span<const float> grades,
                             std::size_t k, double none);
 

@@ -54,9 +54,8 @@ void addTrees(TrainedModel &model, const BoostedTrees &trees)
     model.tensors.push_back(tensorOf("trees.value", "F32", {n}, value));
     model.tensors.push_back(tensorOf("trees.left", "I32", {n}, left));
     model.tensors.push_back(tensorOf("trees.right", "I32", {n}, right));
-    model.tensors.push_back(tensorOf("trees.roots", "I32",
-                                     {static_cast<std::int64_t>(trees.roots().size())},
-                                     trees.roots()));
+    model.tensors.push_back(tensorOf(
+        "trees.roots", "I32", {static_cast<std::int64_t>(trees.roots().size())}, trees.roots()));
 }
 
 void addNets(TrainedModel &model, const RankerNets &nets)
@@ -180,10 +179,9 @@ Result<Searchable> readSearchable(const std::filesystem::path &products, const s
         names = std::move(*byName);
     }
     out.catalogue = std::make_unique<SearchCatalogue>(
-        SearchCatalogue{std::move(read->index), std::move(read->price),
-                        std::move(read->popularity), std::move(text), std::move(names)});
-    out.features =
-        std::make_unique<SearchFeatures>(*out.catalogue, options.bm25, QueryOptions{});
+        SearchCatalogue{std::move(read->index), std::move(read->price), std::move(read->popularity),
+                        std::move(text), std::move(names)});
+    out.features = std::make_unique<SearchFeatures>(*out.catalogue, options.bm25, QueryOptions{});
     return out;
 }
 
@@ -226,8 +224,7 @@ TrainedModel rowsModel(const TrainedRanker &ranker)
     TrainedModel model;
     model.manifest.family = "search";
     addRanker(model, ranker);
-    model.manifest.featureSchema =
-        hex(sha256("libsvm " + std::to_string(ranker.model.features)));
+    model.manifest.featureSchema = hex(sha256("libsvm " + std::to_string(ranker.model.features)));
     return model;
 }
 

@@ -176,11 +176,11 @@ private:
         if (a == b)
             return 0;
         const auto up = a > b ? first : second, down = a > b ? second : first;
-        const double change =
-            std::abs(gainOf(a) - gainOf(b))
-            * std::abs(1 / exact::log2(static_cast<double>(rankA) + 2)
-                       - 1 / exact::log2(static_cast<double>(rankB) + 2))
-            / best * static_cast<double>(m_rows.weights[up] * m_rows.weights[down]);
+        const double change = std::abs(gainOf(a) - gainOf(b))
+                              * std::abs(1 / exact::log2(static_cast<double>(rankA) + 2)
+                                         - 1 / exact::log2(static_cast<double>(rankB) + 2))
+                              / best
+                              * static_cast<double>(m_rows.weights[up] * m_rows.weights[down]);
         const double p = 1 / (1 + exact::exp(m_scores[up] - m_scores[down]));
         m_gradients[up] += p * change;
         m_gradients[down] -= p * change;
