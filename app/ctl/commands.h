@@ -22,6 +22,8 @@ void addDrillCommands(CLI::App &app, Context &context);
 void addRecordingCommands(CLI::App &app, Context &context);
 void addExportCommands(CLI::App &recording, Context &context); ///< of `recording`
 void addModelCommands(CLI::App &app, Context &context);
+void addTrainCommands(CLI::App &app, Context &context);  ///< train, finetune
+void addAnswerCommands(CLI::App &app, Context &context); ///< eval, recommend, rank ...
 void addBenchCommands(CLI::App &app, Context &context);
 void addSystemCommands(CLI::App &app, Context &context);
 void addPlayCommand(CLI::App &app, Context &context);

@@ -1,7 +1,8 @@
-// drillroom-train: trains, evaluates, signs and promotes a model of one shop. A child of the
-// console or of drillctl, so that it can run at low priority and be killed without harm; progress
-// goes to standard output as JSON lines.
+// drillroom-train: trains, evaluates, signs and promotes a model of one shop, or does one order
+// with a model outside of shops (--job). A child of the console or of drillctl, so that it can run
+// at low priority and be killed without harm; progress goes to standard output as JSON lines.
 
+#include "app/train/job_main.h"
 #include "engine/base/digest.h"
 #include "engine/data/earned.h"
 #include "engine/data/parallel.h"
@@ -177,6 +178,10 @@ Result<> train(const Order &order)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && std::string_view(argv[1]).starts_with("--job"))
+        return app::jobMain();
+    if (argc == 2 && std::string_view(argv[1]) == "--families")
+        return app::familiesMain();
     CLI::App app{"Trains, evaluates, signs and promotes a model of one shop.", "drillroom-train"};
     app.set_version_flag("--version", "drillroom-train " DRILLROOM_VERSION);
     Order order;
