@@ -124,9 +124,11 @@ at::Tensor basis(const at::Tensor &x)
     return std::get<0>(at::linalg_qr(x)).contiguous();
 }
 
+/// Rows of length 1; what is nothing but rounding stays nothing.
 at::Tensor unitRows(const at::Tensor &x)
 {
-    return x.div(x.norm(2, 1, true).clamp_min(1e-12)).contiguous();
+    const auto length = x.norm(2, 1, true);
+    return x.div(length.clamp_min(1e-5)).mul(length.gt(1e-5)).contiguous();
 }
 
 /// Spherical k-means; starts from products spread evenly over the catalogue.

@@ -80,7 +80,8 @@ void standardise(const RankingRows &rows, RankerNets &nets, at::Tensor &z)
 }
 
 /// d loss / d scores for [rows, nets] scores: softmax over a query's rows less their share of gain.
-at::Tensor pull(const RankingRows &rows, const at::Tensor &scores)
+at::Tensor pull(const RankingRows &rows, const std::vector<double> &gainAt,
+                const at::Tensor &scores)
 {
     auto out = at::zeros_like(scores);
     const auto m = static_cast<std::size_t>(scores.size(1));
@@ -92,7 +93,7 @@ at::Tensor pull(const RankingRows &rows, const at::Tensor &scores)
         const auto begin = rows.starts[q], end = rows.starts[q + 1];
         double gains = 0;
         for (auto i = begin; i < end; ++i)
-            gains += gainOf(static_cast<double>(rows.grades[i]));
+            gains += gainAt[i];
         if (gains <= 0)
             continue;
         ++counted;
@@ -108,8 +109,7 @@ at::Tensor pull(const RankingRows &rows, const at::Tensor &scores)
                 sum += share[i - begin];
             }
             for (auto i = begin; i < end; ++i)
-                to[i * m + net] = static_cast<float>(
-                    share[i - begin] / sum - gainOf(static_cast<double>(rows.grades[i])) / gains);
+                to[i * m + net] = static_cast<float>(share[i - begin] / sum - gainAt[i] / gains);
         }
     }
     return out.div_(static_cast<double>(std::max<std::size_t>(1, counted)));
@@ -126,6 +126,9 @@ Result<RankerNets> train(const RankingRows &rows, const NetOptions &options,
     const std::int64_t m = options.nets, w = options.width;
     auto z = at::empty({n, d});
     standardise(rows, nets, z);
+    std::vector<double> gainAt;
+    for (const auto grade : rows.grades)
+        gainAt.push_back(gainOf(static_cast<double>(grade)));
     Random random(options.seed, kNetStream);
     const double scale = 1 / exact::sqrt(static_cast<double>(d));
     auto hidden = drawn(m * w, d, scale, random), bias = at::zeros({m * w});
@@ -136,7 +139,7 @@ Result<RankerNets> train(const RankingRows &rows, const NetOptions &options,
             return RankerNets{};
         const auto units = at::mm(z, hidden.t()).add_(bias).clamp_min_(0); // [n, m w]
         const auto scores = units.view({n, m, w}).mul(out).sum(2).add_(at::mm(z, linear.t()));
-        const auto g = pull(rows, scores.contiguous()); // [n, m]
+        const auto g = pull(rows, gainAt, scores.contiguous()); // [n, m]
         const auto outGradient = units.view({n, m, w}).mul(g.unsqueeze(2)).sum(0);
         const auto unitGradient =
             g.unsqueeze(2).mul(out).view({n, m * w}).mul(units.gt(0)).contiguous();

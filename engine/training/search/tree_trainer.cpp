@@ -80,6 +80,15 @@ public:
           m_random(options.seed, kTreeStream + number), m_scores(rows.rows(), 0),
           m_gradients(rows.rows()), m_hessians(rows.rows())
     {
+        if (!options.isLambda)
+            return;
+        std::size_t longest = 0;
+        for (std::size_t q = 0; q < rows.queries(); ++q)
+            longest = std::max(longest, rows.starts[q + 1] - rows.starts[q]);
+        for (std::size_t i = 0; i < longest; ++i)
+            m_discounts.push_back(1 / exact::log2(static_cast<double>(i) + 2));
+        for (const auto grade : rows.grades)
+            m_gains.push_back(gainOf(static_cast<double>(grade)));
     }
 
     /// One more tree, appended to `nodes`.
@@ -171,15 +180,12 @@ private:
     double pair(std::size_t first, std::size_t second, std::size_t rankA, std::size_t rankB,
                 double best)
     {
-        const auto a = static_cast<double>(m_rows.grades[first]);
-        const auto b = static_cast<double>(m_rows.grades[second]);
-        if (a == b)
+        if (m_gains[first] == m_gains[second])
             return 0;
-        const auto up = a > b ? first : second, down = a > b ? second : first;
-        const double change = std::abs(gainOf(a) - gainOf(b))
-                              * std::abs(1 / exact::log2(static_cast<double>(rankA) + 2)
-                                         - 1 / exact::log2(static_cast<double>(rankB) + 2))
-                              / best
+        const bool isFirstBetter = m_gains[first] > m_gains[second];
+        const auto up = isFirstBetter ? first : second, down = isFirstBetter ? second : first;
+        const double change = (m_gains[up] - m_gains[down])
+                              * (m_discounts[rankA] - m_discounts[rankB]) / best
                               * static_cast<double>(m_rows.weights[up] * m_rows.weights[down]);
         const double p = 1 / (1 + exact::exp(m_scores[up] - m_scores[down]));
         m_gradients[up] += p * change;
@@ -293,6 +299,7 @@ private:
     const TreeOptions &m_options;
     Random m_random;
     std::vector<double> m_scores, m_gradients, m_hessians;
+    std::vector<double> m_gains, m_discounts; ///< LambdaRank: per row, per rank
     std::vector<std::size_t> m_features;
 };
 
