@@ -1,7 +1,6 @@
 #include "engine/training/search/search_trainer.h"
 
 #include "engine/base/digest.h"
-#include "engine/training/search/latent_space.h"
 
 #include <array>
 #include <cstring>

@@ -3,6 +3,7 @@
 // or clicks become a ranker. One thread.
 
 #include "engine/training/search/click_model.h"
+#include "engine/training/search/latent_space.h"
 #include "engine/training/search/product_reader.h"
 #include "engine/training/search/ranker_trainer.h"
 
