@@ -1,13 +1,14 @@
 #include "engine/training/families.h"
 
 #include "engine/training/popularity_family.h"
+#include "engine/training/search/search_family.h"
 
 namespace engine {
 
 const std::vector<const Family *> &families()
 {
     // One line per family: &xxxFamily() of engine/training/xxx/xxx_family.h.
-    static const std::vector<const Family *> all{&popularityFamily()};
+    static const std::vector<const Family *> all{&popularityFamily(), &searchFamily()};
     return all;
 }
 
