@@ -84,8 +84,8 @@ Result<> parseSparse(std::string_view text, std::vector<SparseValue> &values)
         const auto index = word.substr(0, colon);
         const auto [stop, error] =
             std::from_chars(index.data(), index.data() + index.size(), value.index);
-        const auto number = colon == std::string_view::npos ? std::nullopt
-                                                            : numberOf(word.substr(colon + 1));
+        const auto number =
+            colon == std::string_view::npos ? std::nullopt : numberOf(word.substr(colon + 1));
         if (error != std::errc() || stop != index.data() + index.size() || !number)
             return fail(ErrorCode::InvalidInput,
                         "'" + std::string(word.substr(0, 60))

@@ -120,9 +120,9 @@ Result<> FeatureEncoder::encodeSparse(std::string_view text, EncodedRow &row) co
             ++row.unseen;
             if (m_schema.hashBuckets > 0) {
                 const auto bucket = index * 0x9E3779B97F4A7C15u % m_schema.hashBuckets;
-                row.bagCodes.push_back(m_firstCode.back() + 1
-                                       + static_cast<std::uint32_t>(m_schema.indices.size()
-                                                                    + bucket));
+                row.bagCodes.push_back(
+                    m_firstCode.back() + 1
+                    + static_cast<std::uint32_t>(m_schema.indices.size() + bucket));
                 row.bagValues.push_back(static_cast<float>(value));
             }
         }

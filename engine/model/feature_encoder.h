@@ -11,9 +11,9 @@ namespace engine {
 /// One row. Codes are numbers of rows of one shared embedding table.
 struct EncodedRow
 {
-    std::vector<float> numbers;        ///< [numbers] as written; NaN: missing
-    std::vector<float> dense;          ///< [dense] scaled inputs of the net
-    std::vector<std::uint32_t> codes;  ///< [fields] category columns, then buckets of the numbers
+    std::vector<float> numbers;          ///< [numbers] as written; NaN: missing
+    std::vector<float> dense;            ///< [dense] scaled inputs of the net
+    std::vector<std::uint32_t> codes;    ///< [fields] category columns, then buckets of the numbers
     std::vector<std::uint32_t> bagCodes; ///< sparse rows: any number of them
     std::vector<float> bagValues;
     std::uint64_t unseen = 0; ///< values that no vocabulary holds
@@ -38,10 +38,7 @@ public:
     /// Codes of field f are firstCode(f) .. firstCode(f + 1) - 1; firstCode(fields()) starts the
     /// bag.
     [[nodiscard]] std::uint32_t firstCode(std::size_t field) const { return m_firstCode[field]; }
-    [[nodiscard]] std::uint32_t codes() const
-    {
-        return m_firstCode.back() + m_schema.bagCodes();
-    }
+    [[nodiscard]] std::uint32_t codes() const { return m_firstCode.back() + m_schema.bagCodes(); }
 
     /// `texts` has one text per column(). InvalidInput: a sparse row that is none.
     [[nodiscard]] Result<> encode(std::span<const std::string> texts, EncodedRow &row) const;

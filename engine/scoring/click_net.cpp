@@ -61,9 +61,9 @@ double ClickNet::logit(const EncodedRow &row, Scratch &scratch) const
 {
     const auto d = shape.dimension, stride = d + 1;
     auto &vectors = scratch.vectors;
-    auto &top = scratch.top;
+    auto &inputs = scratch.top;
     vectors.assign(shape.vectors() * d, 0.0f);
-    top.clear();
+    inputs.clear();
     double sum = 0;
     std::size_t at = 0;
     if (shape.dense > 0) {
@@ -73,7 +73,7 @@ double ClickNet::logit(const EncodedRow &row, Scratch &scratch) const
         hidden = row.dense;
         mlp(bottom, hidden, scratch.work);
         std::copy(hidden.begin(), hidden.end(), vectors.begin());
-        top.insert(top.end(), hidden.begin(), hidden.end());
+        inputs.insert(inputs.end(), hidden.begin(), hidden.end());
         at = d;
     }
     const auto firstField = at;
@@ -104,7 +104,7 @@ double ClickNet::logit(const EncodedRow &row, Scratch &scratch) const
                 float dot = 0;
                 for (std::size_t j = 0; j < d; ++j)
                     dot += vectors[a * d + j] * vectors[b * d + j];
-                top.push_back(dot);
+                inputs.push_back(dot);
             }
         }
     } else {
@@ -115,14 +115,14 @@ double ClickNet::logit(const EncodedRow &row, Scratch &scratch) const
                 whole += vectors[a * d + j];
             for (std::size_t a = 0; a < fields; ++a)
                 each += vectors[a * d + j] * vectors[a * d + j];
-            top.push_back(0.5f * (whole * whole - each));
+            inputs.push_back(0.5f * (whole * whole - each));
         }
     }
     if (shape.concat)
-        top.insert(top.end(), vectors.begin() + static_cast<std::ptrdiff_t>(firstField),
-                   vectors.end());
-    mlp(this->top, top, scratch.work);
-    return sum + static_cast<double>(top.front());
+        inputs.insert(inputs.end(), vectors.begin() + static_cast<std::ptrdiff_t>(firstField),
+                      vectors.end());
+    mlp(top, inputs, scratch.work);
+    return sum + static_cast<double>(inputs.front());
 }
 
 ClickNet emptyNet(const ClickNetShape &shape)

@@ -41,8 +41,8 @@ struct NetLayer
 struct ClickNet
 {
     ClickNetShape shape;
-    std::vector<float> table;  ///< [codes, dimension + 1]; the last is the linear weight
-    std::vector<float> linear; ///< [dense]
+    std::vector<float> table;     ///< [codes, dimension + 1]; the last is the linear weight
+    std::vector<float> linear;    ///< [dense]
     std::vector<NetLayer> bottom; ///< dense -> hidden -> dimension; none without numbers
     std::vector<NetLayer> top;    ///< topInputs -> hidden ... -> 1
 

@@ -102,9 +102,9 @@ double clickProbability(double logit)
 
 double interpolate(std::span<const std::array<float, 2>> points, double x)
 {
-    const auto above =
-        std::find_if(points.begin(), points.end(),
-                     [x](const auto &point) { return static_cast<double>(point[0]) >= x; });
+    const auto above = std::find_if(points.begin(), points.end(), [x](const auto &point) {
+        return static_cast<double>(point[0]) >= x;
+    });
     if (above == points.begin())
         return static_cast<double>(points.front()[1]);
     if (above == points.end())
@@ -154,7 +154,8 @@ Result<std::unique_ptr<CtrScorer>> CtrScorer::open(const Package &package)
     blend.nets = settings.number("blend nets", 0, 1e3);
     if (!settings.wrong().empty())
         return refuse("the setting " + settings.wrong() + " is missing or out of range");
-    if (nets + treeSets == 0 || (nets == 0 && blend.nets != 0) || (treeSets == 0 && blend.trees != 0))
+    if (nets + treeSets == 0 || (nets == 0 && blend.nets != 0)
+        || (treeSets == 0 && blend.trees != 0))
         return refuse("it lacks the nets or trees that it blends");
     for (std::size_t k = 0; k < nets; ++k) {
         auto net = readNet(package, "net" + std::to_string(k), shape);
@@ -181,21 +182,23 @@ Result<std::unique_ptr<CtrScorer>> CtrScorer::open(const Package &package)
     return scorer;
 }
 
-double CtrScorer::probability(const EncodedRow &row, Scratch &scratch) const
+double blendedProbability(const FeatureEncoder &encoder, std::span<const ClickNet> nets,
+                          std::span<const TreeSet> treeSets, const Blend &blend,
+                          const EncodedRow &row, CtrScratch &scratch)
 {
-    double trees = 0, nets = 0;
-    for (const auto &set : m_treeSets) {
-        scratch.treeRow.resize(treeFeatures(m_encoder));
-        fillTreeRow(m_encoder, row.numbers, row.codes, set.means, scratch.treeRow);
-        trees += set.trees.score(scratch.treeRow);
+    double treeLogit = 0, netLogit = 0;
+    for (const auto &set : treeSets) {
+        scratch.treeRow.resize(treeFeatures(encoder));
+        fillTreeRow(encoder, row.numbers, row.codes, set.means, scratch.treeRow);
+        treeLogit += set.trees.score(scratch.treeRow);
     }
-    for (const auto &net : m_nets)
-        nets += net.logit(row, scratch.net);
-    if (!m_treeSets.empty())
-        trees /= static_cast<double>(m_treeSets.size());
-    if (!m_nets.empty())
-        nets /= static_cast<double>(m_nets.size());
-    return m_blend.probability(trees, nets);
+    for (const auto &net : nets)
+        netLogit += net.logit(row, scratch.net);
+    if (!treeSets.empty())
+        treeLogit /= static_cast<double>(treeSets.size());
+    if (!nets.empty())
+        netLogit /= static_cast<double>(nets.size());
+    return blend.probability(treeLogit, netLogit);
 }
 
 Result<RowAnswers> CtrScorer::predict(std::span<const std::vector<std::string>> rows) const
@@ -203,7 +206,7 @@ Result<RowAnswers> CtrScorer::predict(std::span<const std::vector<std::string>> 
     RowAnswers answers;
     answers.probabilities.reserve(rows.size());
     EncodedRow encoded;
-    Scratch scratch;
+    CtrScratch scratch;
     for (std::size_t r = 0; r < rows.size(); ++r) {
         if (rows[r].size() != columns().size())
             return fail(ErrorCode::InvalidInput,

@@ -1,13 +1,15 @@
 #pragma once
 // Scores rows with a package of family ctr: the mean of its nets and the mean of its boosted trees,
-// both in log-odds, blended and calibrated. Package: features.bin (FeatureSchema); netK.* (ClickNet),
-// treesK.* (TreeModel) with treesK.means; calibration F32 [points, 2] (optional: isotonic,
-// probability in -> out); settings nets, tree sets, dimension, hidden, layers, dots, concat, blend
-// bias, blend trees, blend nets. Immutable; any thread.
+// both in log-odds, blended and calibrated. Package: features.bin (FeatureSchema); netK.*
+// (ClickNet), treesK.* (TreeModel) with treesK.means; calibration F32 [points, 2] (optional:
+// isotonic, probability in -> out); settings nets, tree sets, dimension, hidden, layers, dots,
+// concat, blend bias, blend trees, blend nets. Immutable; any thread.
 
 #include "engine/model/row_scorer.h"
 #include "engine/scoring/click_net.h"
 #include "engine/scoring/tree_model.h"
+
+#include <array>
 
 namespace engine {
 
@@ -38,6 +40,17 @@ struct Blend
 /// Piecewise linear, flat outside.
 [[nodiscard]] double interpolate(std::span<const std::array<float, 2>> points, double x);
 
+struct CtrScratch
+{
+    ClickNet::Scratch net;
+    std::vector<float> treeRow;
+};
+/// The probability of one encoded row: what training, evaluation and serving all call.
+[[nodiscard]] double blendedProbability(const FeatureEncoder &encoder,
+                                        std::span<const ClickNet> nets,
+                                        std::span<const TreeSet> treeSets, const Blend &blend,
+                                        const EncodedRow &row, CtrScratch &scratch);
+
 class CtrScorer final : public RowScorer
 {
 public:
@@ -54,12 +67,10 @@ public:
     [[nodiscard]] std::string family() const override { return "ctr"; }
 
     [[nodiscard]] const FeatureEncoder &encoder() const { return m_encoder; }
-    struct Scratch
+    [[nodiscard]] double probability(const EncodedRow &row, CtrScratch &scratch) const
     {
-        ClickNet::Scratch net;
-        std::vector<float> treeRow;
-    };
-    [[nodiscard]] double probability(const EncodedRow &row, Scratch &scratch) const;
+        return blendedProbability(m_encoder, m_nets, m_treeSets, m_blend, row, scratch);
+    }
 
 private:
     explicit CtrScorer(FeatureEncoder encoder) : m_encoder(std::move(encoder)) {}

@@ -10,8 +10,8 @@ namespace engine {
 
 struct ClickColumns
 {
-    std::string label;             ///< empty: the file has none (predict)
-    std::string group;             ///< role order: rows of one value stay together in validation
+    std::string label; ///< empty: the file has none (predict)
+    std::string group; ///< role order: rows of one value stay together in validation
     std::set<std::string> categories, numbers; ///< said so; the other features are looked at
     std::vector<std::string> features;         ///< in the order of the header
 };

@@ -114,9 +114,9 @@ std::map<std::string, double> clickMetrics(std::span<const double> p,
     return metrics;
 }
 
-std::map<std::string, BootstrapValue>
-bootstrapClickMetrics(std::span<const double> p, std::span<const std::uint8_t> labels, int samples,
-                      std::uint64_t seed)
+std::map<std::string, BootstrapValue> bootstrapClickMetrics(std::span<const double> p,
+                                                            std::span<const std::uint8_t> labels,
+                                                            int samples, std::uint64_t seed)
 {
     const auto order = byProbability(p);
     std::map<std::string, std::vector<double>> drawn;

@@ -47,14 +47,15 @@ Result<FeatureSchema> learnTable(LabelledRows &rows, const InputFile &file,
         for (const auto &name : rows.columns())
             names += (names.empty() ? "" : ", ") + name;
         return fail(ErrorCode::InvalidInput,
-                    "Which column is the label? Say --columns label=NAME; the columns are: " + names,
+                    "Which column is the label? Say --columns label=NAME; the columns are: "
+                        + names,
                     file.path.string());
     }
     std::vector<std::size_t> at;
     for (const auto &name : columns->features)
-        at.push_back(static_cast<std::size_t>(
-            std::find(rows.columns().begin(), rows.columns().end(), name)
-            - rows.columns().begin()));
+        at.push_back(
+            static_cast<std::size_t>(std::find(rows.columns().begin(), rows.columns().end(), name)
+                                     - rows.columns().begin()));
     std::vector<ColumnProfile> profiles(at.size());
     std::vector<std::string> row;
     std::uint64_t count = 0;
@@ -85,8 +86,7 @@ Result<FeatureSchema> learnTable(LabelledRows &rows, const InputFile &file,
             monitor.note("The column " + name + " is left out: " + column.error());
     }
     if (schema.columns.empty())
-        return fail(ErrorCode::InvalidInput, "No column is left to learn from",
-                    file.path.string());
+        return fail(ErrorCode::InvalidInput, "No column is left to learn from", file.path.string());
     return schema;
 }
 
@@ -141,8 +141,7 @@ Result<FeatureSchema> learnSparse(LabelledRows &rows, const InputFile &file,
             // Rows that do not name the index hold 0.
             for (auto zero = std::min<std::uint64_t>(count - one.rows, 200'000); zero > 0; --zero)
                 profile.add("0");
-            auto column =
-                profile.column(std::to_string(index), ColumnProfile::Said::Number, {});
+            auto column = profile.column(std::to_string(index), ColumnProfile::Said::Number, {});
             if (column)
                 schema.columns.push_back(std::move(*column));
             else
@@ -211,8 +210,7 @@ Result<ColumnMap> mapColumns(const LabelledRows &rows, const Columns &roles,
     const auto &header = rows.columns();
     const auto find = [&](const std::string &name) -> std::optional<std::size_t> {
         const auto at = std::find(header.begin(), header.end(), name);
-        return at == header.end() ? std::nullopt
-                                  : std::optional<std::size_t>(at - header.begin());
+        return at == header.end() ? std::nullopt : std::optional<std::size_t>(at - header.begin());
     };
     if (rows.isSparse()) {
         map.label = 0;
@@ -226,8 +224,7 @@ Result<ColumnMap> mapColumns(const LabelledRows &rows, const Columns &roles,
             for (const auto &each : encoder.columns())
                 names += (names.empty() ? "" : ", ") + each;
             return fail(ErrorCode::InvalidInput,
-                        "The column '" + name
-                            + "' is missing; the model was trained on: " + names,
+                        "The column '" + name + "' is missing; the model was trained on: " + names,
                         file);
         }
         map.at.push_back(*at);
@@ -295,8 +292,7 @@ Result<ClickRows> readRows(const InputFile &file, const FeatureEncoder &encoder,
         rows.numbers.insert(rows.numbers.end(), encoded.numbers.begin(), encoded.numbers.end());
         rows.dense.insert(rows.dense.end(), encoded.dense.begin(), encoded.dense.end());
         rows.codes.insert(rows.codes.end(), encoded.codes.begin(), encoded.codes.end());
-        rows.bagCodes.insert(rows.bagCodes.end(), encoded.bagCodes.begin(),
-                             encoded.bagCodes.end());
+        rows.bagCodes.insert(rows.bagCodes.end(), encoded.bagCodes.begin(), encoded.bagCodes.end());
         rows.bagValues.insert(rows.bagValues.end(), encoded.bagValues.begin(),
                               encoded.bagValues.end());
         rows.bagStart.push_back(rows.bagCodes.size());

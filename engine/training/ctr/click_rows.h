@@ -2,6 +2,7 @@
 // A training file in memory, encoded: what the trees and the net read. The schema is learned in a
 // first pass over the file, the rows are encoded in a second. One thread.
 
+#include "engine/data/labelled_rows.h"
 #include "engine/model/feature_encoder.h"
 #include "engine/training/ctr/click_columns.h"
 #include "engine/training/ctr/column_profile.h"

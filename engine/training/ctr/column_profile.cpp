@@ -123,8 +123,8 @@ void ColumnProfile::describeNumbers(FeatureColumn &column) const
         column.deviation = 1;
 }
 
-tl::expected<FeatureColumn, std::string>
-ColumnProfile::column(const std::string &name, Said said, const ProfileRules &rules) const
+tl::expected<FeatureColumn, std::string> ColumnProfile::column(const std::string &name, Said said,
+                                                               const ProfileRules &rules) const
 {
     const auto known = m_rows - m_missing, distinct = m_counts.size() + m_pruned;
     if (known == 0)
@@ -156,8 +156,7 @@ ColumnProfile::column(const std::string &name, Said said, const ProfileRules &ru
     }
     if (column.isCategory) {
         // Measurements in whole numbers: most values are seen once or twice.
-        const bool isMeasure = column.isNumber && said == Said::Nothing
-                               && distinct * 4 > known;
+        const bool isMeasure = column.isNumber && said == Said::Nothing && distinct * 4 > known;
         if (isMeasure) {
             column.isCategory = false;
         } else {

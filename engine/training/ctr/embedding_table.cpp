@@ -110,7 +110,8 @@ void EmbeddingTable::step(double rate, double decay)
     const auto size = static_cast<float>(rate), shrink = static_cast<float>(decay);
     for (std::size_t t = 0; t < m_touched.size(); ++t) {
         const std::size_t code = m_touched[t];
-        float *value = m_values.data() + code * m_width, *square = m_squares.data() + code * m_width;
+        float *value = m_values.data() + code * m_width,
+              *square = m_squares.data() + code * m_width;
         float *gradient = m_gradient.data() + t * m_width;
         for (std::size_t j = 0; j < m_width; ++j) {
             const float g = gradient[j] + shrink * value[j];

@@ -21,8 +21,8 @@ struct LogisticFit
 
 /// Points (mean prediction, mean label) of pool-adjacent-violators, in blocks of at least
 /// `leastRows` rows; rising in the first, never falling in the second coordinate.
-[[nodiscard]] std::vector<std::array<float, 2>>
-fitIsotonic(std::span<const double> probabilities, std::span<const std::uint8_t> labels,
-            std::size_t leastRows);
+[[nodiscard]] std::vector<std::array<float, 2>> fitIsotonic(std::span<const double> probabilities,
+                                                            std::span<const std::uint8_t> labels,
+                                                            std::size_t leastRows);
 
 } // namespace engine

@@ -64,9 +64,8 @@ public:
             for (std::size_t b = a + 1; b < n; ++b)
                 pairs.push_back(count(a * n + b));
         }
-        m_pairs = at::from_blob(pairs.data(), {count(pairs.size())}, at::kLong)
-                      .clone()
-                      .to(m_device);
+        m_pairs =
+            at::from_blob(pairs.data(), {count(pairs.size())}, at::kLong).clone().to(m_device);
     }
 
     /// One step of both optimisers; gives the mean loss of the batch.
@@ -83,15 +82,14 @@ public:
         loss.backward();
         std::vector<at::Tensor> gradients;
         for (auto &weight : m_weights)
-            gradients.push_back(weight.grad().defined() ? weight.grad()
-                                                        : at::zeros_like(weight));
+            gradients.push_back(weight.grad().defined() ? weight.grad() : at::zeros_like(weight));
         {
             const c10::NoGradGuard guard;
             for (auto &each : m_steps)
                 each.add_(1);
             const double warm = std::min(1.0, static_cast<double>(++m_stepCount) / kWarmUp);
-            at::_fused_adamw_(m_weights, gradients, m_first, m_second, {}, m_steps,
-                              m_rate * warm, 0.9, 0.999, m_options.decay, 1e-8, false, false);
+            at::_fused_adamw_(m_weights, gradients, m_first, m_second, {}, m_steps, m_rate * warm,
+                              0.9, 0.999, m_options.decay, 1e-8, false, false);
         }
         const auto back = [](const at::Tensor &leaf) {
             return leaf.grad().to(at::kCPU).contiguous();
@@ -250,7 +248,8 @@ private:
         return x;
     }
 
-    /// Inverted dropout from our own counter-based draws: LibTorch's generator is shared by threads.
+    /// Inverted dropout from our own counter-based draws: LibTorch's generator is shared by
+    /// threads.
     at::Tensor mask(at::IntArrayRef shape)
     {
         auto mask = at::empty(shape);
@@ -356,8 +355,7 @@ Result<TrainedNet> train(const ClickRows &rows, const ClickNetShape &shape,
             double sum = 0;
             while (at < end && std::isfinite(sum)) {
                 const auto size = std::min(static_cast<std::size_t>(options.batch), end - at);
-                sum += trainer.step(std::span(order).subspan(at, size))
-                       * static_cast<double>(size);
+                sum += trainer.step(std::span(order).subspan(at, size)) * static_cast<double>(size);
                 at += size;
             }
             sum /= count;
@@ -373,10 +371,9 @@ Result<TrainedNet> train(const ClickRows &rows, const ClickNetShape &shape,
                 at = end;
                 continue;
             }
-            result.rounds.push_back({++round,
-                                     epoch + static_cast<double>(at)
-                                                 / static_cast<double>(order.size()),
-                                     sum, loss});
+            result.rounds.push_back(
+                {++round, epoch + static_cast<double>(at) / static_cast<double>(order.size()), sum,
+                 loss});
             if (loss < result.bestLoss) {
                 bad = loss < result.bestLoss - 1e-5 ? 0 : bad + 1;
                 result.bestLoss = loss;

@@ -39,8 +39,8 @@ struct TrainedNet
     std::vector<double> validationLogits; ///< of the validation rows, in their order
     std::vector<NetRound> rounds;
     double bestLoss = 0;
-    int rollBacks = 0;         ///< rounds thrown away because a loss was no number
-    double rowsPerSecond = 0;  ///< of the training alone
+    int rollBacks = 0;        ///< rounds thrown away because a loss was no number
+    double rowsPerSecond = 0; ///< of the training alone
 };
 
 /// `onRound` says whether to go on. Halted when `isStopped`; LibTorch's exceptions become Internal.
