@@ -43,7 +43,7 @@ public:
     /// `texts` has one text per column(). InvalidInput: a sparse row that is none.
     [[nodiscard]] Result<> encode(std::span<const std::string> texts, EncodedRow &row) const;
 
-    static constexpr std::size_t kBuckets = 24; ///< of a number's embedding, at most
+    static constexpr std::size_t kBuckets = 64; ///< of a number's embedding, at most
 
 private:
     [[nodiscard]] std::uint32_t codeOf(std::size_t category, std::string_view text,

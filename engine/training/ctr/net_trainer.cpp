@@ -242,7 +242,7 @@ private:
             if (l + 1 < layers) {
                 x = at::relu(x);
                 if (drops && m_options.dropout > 0)
-                    x = x * mask(x.sizes());
+                    x = x.mul(mask(x.sizes()));
             }
         }
         return x;
@@ -279,12 +279,12 @@ private:
         }
         if (in.fields.defined()) {
             const auto linear = in.fields.select(2, d).sum(1);
-            sum = sum.defined() ? sum + linear : linear;
+            sum = sum.defined() ? sum.add(linear) : linear;
             vectors.push_back(in.fields.narrow(2, 0, d));
         }
         if (in.bag.defined()) {
             const auto linear = in.bag.select(1, d);
-            sum = sum.defined() ? sum + linear : linear;
+            sum = sum.defined() ? sum.add(linear) : linear;
             vectors.push_back(in.bag.narrow(1, 0, d).unsqueeze(1));
         }
         const auto all = vectors.size() == 1 ? vectors[0].contiguous() : at::cat(vectors, 1);
@@ -294,19 +294,19 @@ private:
             top.push_back(products.index_select(1, m_pairs));
         } else {
             const auto whole = all.sum(1);
-            auto pooled = whole * whole;
+            auto pooled = whole.mul(whole);
             const auto fields = in.bag.defined() ? all.narrow(1, 0, all.size(1) - 1) : all;
-            pooled = pooled - (fields * fields).sum(1);
+            pooled = pooled.sub(fields.mul(fields).sum(1));
             if (in.bag.defined())
-                pooled = pooled - in.bagSquares;
-            top.push_back(pooled * 0.5);
+                pooled = pooled.sub(in.bagSquares);
+            top.push_back(pooled.mul(0.5));
         }
         if (m_shape.concat) {
             const auto skip = m_shape.dense > 0 ? 1 : 0;
             top.push_back(all.narrow(1, skip, all.size(1) - skip).reshape({in.size, -1}));
         }
         const auto x = top.size() == 1 ? top[0] : at::cat(top, 1);
-        return mlp(x, at, m_net.top.size(), learns).squeeze(1) + sum;
+        return mlp(x, at, m_net.top.size(), learns).squeeze(1).add(sum);
     }
 
     const ClickRows &m_rows;
