@@ -1,5 +1,6 @@
 #include "engine/scoring/open_scorer.h"
 
+#include "engine/scoring/ctr_scorer.h"
 #include "engine/scoring/mf_scorer.h"
 #include "engine/scoring/popularity_scorer.h"
 
@@ -18,6 +19,14 @@ Result<std::unique_ptr<FullScorer>> openFullScorer(const Package &package)
 Result<std::unique_ptr<Scorer>> openScorer(const Package &package)
 {
     return openFullScorer(package);
+}
+
+Result<std::unique_ptr<RowScorer>> openRowScorer(const Package &package)
+{
+    if (package.manifest.family == "ctr")
+        return CtrScorer::open(package);
+    return fail(ErrorCode::InvalidInput, "A model of the family \"" + package.manifest.family
+                                             + "\" does not answer rows of a table");
 }
 
 } // namespace engine
