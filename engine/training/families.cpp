@@ -1,11 +1,13 @@
 #include "engine/training/families.h"
 
+#include "engine/training/demand/demand_family.h"
+
 namespace engine {
 
 const std::vector<const Family *> &families()
 {
     // One line per family: &xxxFamily() of engine/training/xxx/xxx_family.h.
-    static const std::vector<const Family *> all{};
+    static const std::vector<const Family *> all{&demandFamily()};
     return all;
 }
 

@@ -70,20 +70,10 @@ Booster::Booster(const Bins &bins, Loss loss, std::span<const float> target,
     m_scores.assign(bins.rows(), m_model.base);
 }
 
-void Booster::resume(TreeModel model)
+void Booster::resume(TreeModel model, std::vector<double> scores)
 {
     m_model = std::move(model);
-    m_scores.assign(m_bins.rows(), m_model.base);
-    // A row's features are known by their bins; the edge of a bin stands for all values in it.
-    std::vector<float> row(m_bins.features());
-    for (std::size_t r = 0; r < m_bins.rows(); ++r) {
-        for (std::size_t f = 0; f < row.size(); ++f) {
-            const auto bin = m_bins.column(f)[r];
-            row[f] = bin == 0 ? std::nanf("") : m_bins.edge(f, bin);
-        }
-        for (std::size_t t = 0; t < m_model.trees(); ++t)
-            m_scores[r] += static_cast<double>(m_model.leafOf(t, row));
-    }
+    m_scores = std::move(scores);
 }
 
 void Booster::slopes()

@@ -25,8 +25,8 @@ public:
     /// rows of weight 0 take no part.
     Booster(const Bins &bins, Loss loss, std::span<const float> target,
             std::span<const float> weight, const BoostOptions &options, WorkCrew &crew);
-    /// Goes on from `model`, whose trees were grown by such a booster.
-    void resume(TreeModel model);
+    /// Goes on from `model`, which gives the rows these scores (TreeModel::score).
+    void resume(TreeModel model, std::vector<double> scores);
     /// Grows one more tree.
     void step();
 
