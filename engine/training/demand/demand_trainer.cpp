@@ -120,7 +120,7 @@ public:
         }
         auto &model = m_model;
         std::vector<double> heldOut; // location of the held-out rows, before they were learned from
-        auto part = boost("location", Loss::Squared, logs, sells, initial(&DemandModel::location),
+        auto part = boost("location", Loss::Squared, logs, sells, initialOf(&DemandModel::location),
                           &heldOut);
         if (!part)
             return tl::unexpected(part.error());
@@ -145,7 +145,7 @@ public:
     }
 
 private:
-    const TreeModel *initial(TreeModel DemandModel::*part) const
+    const TreeModel *initialOf(TreeModel DemandModel::*part) const
     {
         return m_initial ? &(m_initial->*part) : nullptr;
     }
