@@ -43,6 +43,12 @@ T orExit(Result<T> result)
     return std::move(*result);
 }
 
+void check(const Result<> &result)
+{
+    if (!result)
+        orExit<int>(tl::unexpected(result.error()));
+}
+
 /// One round: what is known, and what is to be forecast with its covariates.
 struct Round
 {
@@ -193,8 +199,8 @@ Protocol synthetic(const Arguments &arguments, const fs::path &work)
     protocol.columns = SyntheticDemand::columns();
     const int end = demand.size().days - 28 - (arguments.tune ? 28 : 0);
     const Round round{work / "train.csv", work / "test.csv"};
-    orExit(demand.write(round.train, 0, end));
-    orExit(demand.write(round.test, end, end + 28));
+    check(demand.write(round.train, 0, end));
+    check(demand.write(round.test, end, end + 28));
     protocol.rounds.push_back(round);
     return protocol;
 }
@@ -298,10 +304,8 @@ std::unique_ptr<DemandForecaster> trained(const Protocol &protocol, const Round 
     order.recipe = orExit(readRecipe(arguments.recipe.empty()
                                          ? fs::path("resources/recipes") / (protocol.recipe + ".yaml")
                                          : fs::path(arguments.recipe)));
-    for (const auto &set : arguments.set) {
-        if (const auto done = setSetting(order.recipe, set); !done)
-            orExit<int>(tl::unexpected(done.error()));
-    }
+    for (const auto &set : arguments.set)
+        check(setSetting(order.recipe, set));
     order.seed = seed;
     order.threads = arguments.threads;
     test::QuietMonitor monitor(std::chrono::minutes(60));
@@ -389,8 +393,7 @@ int main(int argc, char **argv)
                                        static_cast<std::uint64_t>(seed), work);
             const auto table = subject(protocol, round, model->schema());
             test::QuietMonitor monitor;
-            if (const auto judged = judge(*model, table, scores, monitor); !judged)
-                orExit<int>(tl::unexpected(judged.error()));
+            check(judge(*model, table, scores, monitor));
             if (seed > 1)
                 continue;
             const auto season = static_cast<std::size_t>(std::max(1, model->schema().season));

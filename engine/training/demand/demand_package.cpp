@@ -1,4 +1,5 @@
 #include "engine/base/digest.h"
+#include "engine/scoring/demand_features.h"
 #include "engine/training/demand/demand_family.h"
 #include "engine/training/demand/stored_history.h"
 
