@@ -95,9 +95,8 @@ DemandDay SyntheticDemand::day(int product, int day) const
         out.priceCents = std::max<std::int64_t>(1, out.priceCents * (100 - discount) / 100);
     const double yearly =
         1.0 + p.yearly * exact::cos2pi(static_cast<double>(day) / 365.25 - p.phase);
-    const double price = exact::pow(static_cast<double>(out.priceCents)
-                                        / static_cast<double>(p.baseCents),
-                                    p.elasticity);
+    const double price = exact::pow(
+        static_cast<double>(out.priceCents) / static_cast<double>(p.baseCents), p.elasticity);
     out.mean = p.level * p.weekday[static_cast<std::size_t>(day % 7)] * yearly
                * (out.isPromoted ? p.lift : 1.0) * price;
     out.stock = DemandDay::kFull;
@@ -121,8 +120,7 @@ double SyntheticDemand::quantile(const DemandDay &day, double level)
     const double none = 1.0 - day.chance;
     if (level <= none)
         return 0;
-    const auto wanted =
-        negBinInverse(day.mean, day.dispersion, (level - none) / day.chance);
+    const auto wanted = negBinInverse(day.mean, day.dispersion, (level - none) / day.chance);
     return static_cast<double>(std::min(day.stock, wanted));
 }
 
@@ -171,8 +169,8 @@ Result<> SyntheticDemand::write(const std::filesystem::path &path, int from, int
             const auto cents = std::to_string(law.priceCents % 100);
             text += product(p) + ',' + dateText(d) + ',';
             text += plan ? "" : std::to_string(sold(p, d));
-            text += ',' + std::to_string(law.priceCents / 100) + '.'
-                    + (cents.size() < 2 ? "0" : "") + cents;
+            text += ',' + std::to_string(law.priceCents / 100) + '.' + (cents.size() < 2 ? "0" : "")
+                    + cents;
             text += law.isPromoted ? ",1," : ",0,";
             text += category(p);
             text += plan ? "," : law.stock < DemandDay::kFull ? ",1" : ",0";
@@ -184,9 +182,13 @@ Result<> SyntheticDemand::write(const std::filesystem::path &path, int from, int
 
 std::map<std::string, std::string> SyntheticDemand::columns()
 {
-    return {{"series", "product"},   {"time", "day"}, {"value", "units"},
-            {"price", "price"},      {"num", "promotion"},
-            {"cat", "category"},     {"known", "promotion|category"}};
+    return {{"series", "product"},
+            {"time", "day"},
+            {"value", "units"},
+            {"price", "price"},
+            {"num", "promotion"},
+            {"cat", "category"},
+            {"known", "promotion|category"}};
 }
 
 } // namespace engine

@@ -1,11 +1,12 @@
 #pragma once
 // The synthetic shop's demand, day by day and product by product, with the exact distribution that
-// it was drawn from. Immutable after construction: any thread. The same seed gives the same bytes on
-// every machine (Random, exact_math, integer prices).
+// it was drawn from. Immutable after construction: any thread. The same seed gives the same bytes
+// on every machine (Random, exact_math, integer prices).
 //
 // Product p wants on day d
 //   D = 0 with chance 1 - chance(p), else NegBin(mean(p, d), dispersion(p))
-//   mean = level(p) x weekday x yearly(p, d) x promotion(p, d) x (price(p, d) / base(p))^elasticity(p)
+//   mean = level(p) x weekday x yearly(p, d) x promotion(p, d) x (price(p, d) /
+//   base(p))^elasticity(p)
 // and sells min(D, stock): on stock-out days the shelf holds less than is wanted, and the sale says
 // nothing of the rest. Calibrated to the daily sales of a gift wholesaler: mean interval between
 // sales about 4 days, squared variation of the sizes about 1.9. Source: reference "models", the

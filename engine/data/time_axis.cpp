@@ -65,8 +65,8 @@ Result<TimeText> readTime(std::string_view text)
     }
     if (const auto number = numberOf(text)) {
         if (*number != std::floor(*number) || std::abs(*number) > 9e15)
-            return fail(ErrorCode::InvalidInput, "A time given as a number must be whole, not "
-                                                     + std::string(text));
+            return fail(ErrorCode::InvalidInput,
+                        "A time given as a number must be whole, not " + std::string(text));
         return TimeText{TimeText::Kind::Number, static_cast<std::int64_t>(*number)};
     }
     if (const auto micros = timeOf(text)) {
@@ -161,9 +161,8 @@ Result<std::int64_t> TimeAxis::period(TimeText time) const
         return openDays(off);
     }
     if (off % step != 0)
-        return fail(ErrorCode::InvalidInput,
-                    "The time lies between two periods, which are " + std::to_string(step)
-                        + " apart");
+        return fail(ErrorCode::InvalidInput, "The time lies between two periods, which are "
+                                                 + std::to_string(step) + " apart");
     return off / step;
 }
 
@@ -201,10 +200,9 @@ std::string TimeAxis::text(std::int64_t period) const
     case TimeText::Kind::Moment: {
         const auto day = floorDiv(value, kDay);
         const auto second = value - day * kDay;
-        std::snprintf(text, sizeof text, " %02lld:%02lld:%02lld",
-                      static_cast<long long>(second / 3600),
-                      static_cast<long long>(second / 60 % 60),
-                      static_cast<long long>(second % 60));
+        std::snprintf(
+            text, sizeof text, " %02lld:%02lld:%02lld", static_cast<long long>(second / 3600),
+            static_cast<long long>(second / 60 % 60), static_cast<long long>(second % 60));
         return dateText(day) + text;
     }
     }

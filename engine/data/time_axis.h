@@ -26,9 +26,9 @@ struct TimeText
 struct TimeAxis
 {
     TimeText::Kind kind = TimeText::Kind::Number;
-    std::int64_t origin = 0; ///< of period 0, in the unit of TimeText::value
-    std::int64_t step = 1;   ///< between periods; always 1 for days with closed weekdays
-    std::uint32_t weekdays = 0x7F; ///< bit 0 = Monday: days that are periods, when step is a day
+    std::int64_t origin = 0;          ///< of period 0, in the unit of TimeText::value
+    std::int64_t step = 1;            ///< between periods; always 1 for days with closed weekdays
+    std::uint32_t weekdays = 0x7F;    ///< bit 0 = Monday: days that are periods, when step is a day
     std::vector<std::int64_t> closed; ///< further days that are none (holidays), rising
 
     template <class A>

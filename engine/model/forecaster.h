@@ -14,8 +14,8 @@ namespace engine {
 /// One series as a request knows it. Columns are those of Forecaster::columns(), in their order.
 struct SeriesHistory
 {
-    std::string series;     ///< its key; parts joined with '|'. One never seen is no error
-    std::int64_t first = 0; ///< period of values[0], counted on the model's time axis
+    std::string series;        ///< its key; parts joined with '|'. One never seen is no error
+    std::int64_t first = 0;    ///< period of values[0], counted on the model's time axis
     std::vector<float> values; ///< oldest first; NaN: not known. Empty: a series that just begins
     /// [values.size() + known steps of the plan][columns]; NaN: not known. Categories are their
     /// numbers (Forecaster::category). What is known of the future stands behind the history; a

@@ -284,9 +284,9 @@ void DemandFeatures::fill(const SeriesView &series, const Origin &origin, int st
          {calendar.weekday, calendar.day, calendar.month, calendar.week, calendar.hour})
         put(part < 0 ? kNone : static_cast<float>(part));
     const auto season = static_cast<std::size_t>(m_schema.season);
-    put(season > 1 ? static_cast<float>((period % m_schema.season + m_schema.season)
-                                        % m_schema.season)
-                   : kNone);
+    put(season > 1
+            ? static_cast<float>((period % m_schema.season + m_schema.season) % m_schema.season)
+            : kNone);
     float first = kNone, second = kNone, mean = kNone;
     if (season > 1) {
         const auto window = static_cast<std::size_t>(m_schema.window);

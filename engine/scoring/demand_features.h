@@ -34,7 +34,7 @@ public:
         std::size_t known = 0; ///< values[0 .. known) are the history
         double level = 0;      ///< mean log of the positive values; the location is relative to it
         double mean = 0;       ///< log of the mean of the values; the mean is relative to it
-        std::vector<float> fixed;       ///< features that do not depend on the step
+        std::vector<float> fixed;        ///< features that do not depend on the step
         std::vector<float> recent, past; ///< mean of the last 8 and 26 of each focus column
     };
     void prepare(const SeriesView &series, std::size_t known, Origin &origin) const;
@@ -55,10 +55,10 @@ private:
 
     const DemandSchema &m_schema;
     std::vector<std::string> m_names;
-    std::size_t m_fixed = 0;               ///< the first ones, in Origin::fixed
-    std::vector<std::size_t> m_focus;      ///< columns whose past is looked at closely
-    std::vector<std::size_t> m_pastOnly;   ///< further columns that are not known in advance
-    std::vector<std::size_t> m_planned;    ///< columns read at the step itself
+    std::size_t m_fixed = 0;             ///< the first ones, in Origin::fixed
+    std::vector<std::size_t> m_focus;    ///< columns whose past is looked at closely
+    std::vector<std::size_t> m_pastOnly; ///< further columns that are not known in advance
+    std::vector<std::size_t> m_planned;  ///< columns read at the step itself
 };
 
 } // namespace engine

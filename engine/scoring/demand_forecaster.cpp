@@ -135,8 +135,8 @@ Result<std::vector<StepForecast>> DemandForecaster::forecast(const SeriesHistory
         && (history.columns.size() % width != 0
             || history.columns.size() / width < history.values.size()))
         return refuse("The columns of the series " + history.series
-                      + " do not fit its history: every period needs "
-                      + std::to_string(width) + " of them");
+                      + " do not fit its history: every period needs " + std::to_string(width)
+                      + " of them");
     for (const double level : levels) {
         if (!(level > 0 && level < 1))
             return refuse("A quantile's level lies between 0 and 1");

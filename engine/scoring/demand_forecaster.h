@@ -17,8 +17,8 @@ namespace engine {
 /// The distribution of one future period.
 struct DemandLaw
 {
-    double positive = 1;      ///< chance that anything is sold
-    double location = 0;      ///< log of the median of what is sold then, roughly
+    double positive = 1; ///< chance that anything is sold
+    double location = 0; ///< log of the median of what is sold then, roughly
     double spread = 0;
     double mean = 0;
 };

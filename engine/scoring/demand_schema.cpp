@@ -34,10 +34,9 @@ Result<DemandSchema> DemandSchema::read(const Bytes &bytes)
     if (!schema)
         return refuse("is broken");
     const auto &axis = schema->axis;
-    if (static_cast<std::uint32_t>(axis.kind) > 3 || axis.step < 1
-        || axis.step > 4'000'000'000'000 || std::abs(axis.origin) > 9'000'000'000'000'000
-        || (axis.weekdays & 0x7F) == 0 || axis.weekdays > 0x7F
-        || !std::is_sorted(axis.closed.begin(), axis.closed.end()))
+    if (static_cast<std::uint32_t>(axis.kind) > 3 || axis.step < 1 || axis.step > 4'000'000'000'000
+        || std::abs(axis.origin) > 9'000'000'000'000'000 || (axis.weekdays & 0x7F) == 0
+        || axis.weekdays > 0x7F || !std::is_sorted(axis.closed.begin(), axis.closed.end()))
         return refuse("has no usable time axis");
     if (schema->season < 0 || schema->season > 10'000 || schema->window < 1
         || schema->window > 100'000 || schema->lags < 1 || schema->lags > 1000

@@ -34,17 +34,17 @@ struct DemandSchema
     };
 
     TimeAxis axis;
-    std::string timeName, valueName; ///< of the training file; name the roles in other files
-    std::vector<std::string> keyNames;               ///< columns that name a series
+    std::string timeName, valueName;   ///< of the training file; name the roles in other files
+    std::vector<std::string> keyNames; ///< columns that name a series
     std::vector<std::vector<std::string>> keyValues; ///< by key part, in the order of mean demand
     std::vector<Column> columns;
     std::vector<float> law; ///< quantiles of the standardised residual at (i + .5) / size
     std::int32_t season = 0, window = 0, lags = 0;
     std::int32_t horizon = 0; ///< the largest trained
     bool missingIsZero = false, wholeNumbers = false, hasZeros = false, usesKeys = true;
-    double globalLevel = 0;      ///< mean log of the positive values
-    double globalMean = 0;       ///< mean of the values
-    double meanFactor = 1;       ///< calibrates the mean that is taken from the law
+    double globalLevel = 0;                 ///< mean log of the positive values
+    double globalMean = 0;                  ///< mean of the values
+    double meanFactor = 1;                  ///< calibrates the mean that is taken from the law
     double spreadLeast = 0, spreadMost = 0; ///< bounds of the spread seen in validation
 
     template <class A>

@@ -1,8 +1,9 @@
-// The protocols of the demand data sets as one command each: forecasts of rolling origins, by models
-// that never saw what they are judged by, beside plain references on the same rows.
+// The protocols of the demand data sets as one command each: forecasts of rolling origins, by
+// models that never saw what they are judged by, beside plain references on the same rows.
 //   bench_demand --data orange-juice --from FOLDER [--seeds 3] [--tune]
 // FOLDER holds weekly.csv (orange-juice), monthly.csv (carparts) or transactions.csv (retail);
-// synthetic-demand needs none. --tune judges rounds inside the training part, for choosing settings.
+// synthetic-demand needs none. --tune judges rounds inside the training part, for choosing
+// settings.
 
 #include "engine/data/csv_reader.h"
 #include "engine/data/field.h"
@@ -87,8 +88,11 @@ Protocol orangeJuice(const Arguments &arguments, const fs::path &work)
     const auto rows = rowsOf(fs::path(arguments.from) / "weekly.csv", header);
     Protocol protocol;
     protocol.recipe = "orange-juice";
-    protocol.columns = {{"series", "store|brand"}, {"time", "week"}, {"value", "units"},
-                        {"price", "price"}, {"num", "deal|feat|p1|p2|p3|p4|p5|p6|p7|p8|p9|p10|p11"}};
+    protocol.columns = {{"series", "store|brand"},
+                        {"time", "week"},
+                        {"value", "units"},
+                        {"price", "price"},
+                        {"num", "deal|feat|p1|p2|p3|p4|p5|p6|p7|p8|p9|p10|p11"}};
     const int rounds = arguments.rounds > 0 ? arguments.rounds : 10;
     for (int r = 0; r < rounds; ++r) {
         const int end = (arguments.tune ? 133 - 4 * (rounds - 1 - r) : 135 + 2 * r);
@@ -101,12 +105,12 @@ Protocol orangeJuice(const Arguments &arguments, const fs::path &work)
             if (week > end + 3)
                 continue;
             const auto brand = static_cast<std::size_t>(number(row[1]));
-            const auto units =
-                week == end + 1 ? std::string()
-                                : fmt::format("{:.0f}", std::round(std::exp(number(row[3]))));
+            const auto units = week == end + 1
+                                   ? std::string()
+                                   : fmt::format("{:.0f}", std::round(std::exp(number(row[3]))));
             auto &out = week <= end ? train : test;
-            out << row[0] << ',' << row[1] << ',' << row[2] << ',' << units << ','
-                << row[4 + brand] << ',' << row[16] << ',' << row[17];
+            out << row[0] << ',' << row[1] << ',' << row[2] << ',' << units << ',' << row[4 + brand]
+                << ',' << row[16] << ',' << row[17];
             for (std::size_t p = 5; p <= 15; ++p)
                 out << ',' << row[p];
             out << '\n';
@@ -145,9 +149,10 @@ Protocol carparts(const Arguments &arguments, const fs::path &work)
     return protocol;
 }
 
-/// Units per code and trading day (Quantity > 0, returns left out), codes sold on at least 100 days,
-/// 28 trading days from four origins 7 trading days apart. Trading days are numbered; the weekday
-/// and the day of the month are known in advance. The median price of a day stands for the past.
+/// Units per code and trading day (Quantity > 0, returns left out), codes sold on at least 100
+/// days, 28 trading days from four origins 7 trading days apart. Trading days are numbered; the
+/// weekday and the day of the month are known in advance. The median price of a day stands for the
+/// past.
 Protocol retail(const Arguments &arguments, const fs::path &work)
 {
     std::vector<std::string> header;
@@ -160,12 +165,12 @@ Protocol retail(const Arguments &arguments, const fs::path &work)
             units[row[1]][day] += number(row[3]);
     }
     const std::vector<std::string> days(daySet.begin(), daySet.end());
-    const auto begin = static_cast<int>(std::lower_bound(days.begin(), days.end(), "2011-08-01")
-                                        - days.begin());
+    const auto begin =
+        static_cast<int>(std::lower_bound(days.begin(), days.end(), "2011-08-01") - days.begin());
     Protocol protocol;
     protocol.recipe = "retail-demand";
-    protocol.columns = {{"series", "code"}, {"time", "day"}, {"value", "units"},
-                        {"num", "weekday|monthday|month"}};
+    protocol.columns = {
+        {"series", "code"}, {"time", "day"}, {"value", "units"}, {"num", "weekday|monthday|month"}};
     for (int r = 0; r < 4; ++r) {
         const int origin = begin + 7 * r - (arguments.tune ? 49 : 0); // the first day forecast
         Round round{work / fmt::format("train{}.csv", r), work / fmt::format("test{}.csv", r)};
@@ -301,9 +306,9 @@ std::unique_ptr<DemandForecaster> trained(const Protocol &protocol, const Round 
 {
     TrainOrder order;
     order.train = {round.train, "csv", protocol.columns};
-    order.recipe = orExit(readRecipe(arguments.recipe.empty()
-                                         ? fs::path("resources/recipes") / (protocol.recipe + ".yaml")
-                                         : fs::path(arguments.recipe)));
+    order.recipe = orExit(readRecipe(arguments.recipe.empty() ? fs::path("resources/recipes")
+                                                                    / (protocol.recipe + ".yaml")
+                                                              : fs::path(arguments.recipe)));
     for (const auto &set : arguments.set)
         check(setSetting(order.recipe, set));
     order.seed = seed;
@@ -374,11 +379,11 @@ int main(int argc, char **argv)
         return 6;
     const fs::path work(folder);
     const bool isJuice = arguments.data == "orange-juice";
-    const auto protocol = isJuice                              ? orangeJuice(arguments, work)
-                          : arguments.data == "carparts"       ? carparts(arguments, work)
-                          : arguments.data == "retail"         ? retail(arguments, work)
+    const auto protocol = isJuice                                ? orangeJuice(arguments, work)
+                          : arguments.data == "carparts"         ? carparts(arguments, work)
+                          : arguments.data == "retail"           ? retail(arguments, work)
                           : arguments.data == "synthetic-demand" ? synthetic(arguments, work)
-                                                               : Protocol{};
+                                                                 : Protocol{};
     if (protocol.rounds.empty()) {
         fmt::print(stderr, "There is no data set {}\n", arguments.data);
         return 2;
@@ -389,8 +394,8 @@ int main(int argc, char **argv)
         const auto begin = systemClock().now();
         const auto cpu = std::clock();
         for (const auto &round : protocol.rounds) {
-            const auto model = trained(protocol, round, arguments,
-                                       static_cast<std::uint64_t>(seed), work);
+            const auto model =
+                trained(protocol, round, arguments, static_cast<std::uint64_t>(seed), work);
             const auto table = subject(protocol, round, model->schema());
             test::QuietMonitor monitor;
             check(judge(*model, table, scores, monitor));
@@ -398,7 +403,8 @@ int main(int argc, char **argv)
                 continue;
             const auto season = static_cast<std::size_t>(std::max(1, model->schema().season));
             const auto width = model->schema().columns.size();
-            judgeReference(table, [](auto &, auto) { return 0.0; }, references["zero"]);
+            judgeReference(
+                table, [](auto &, auto) { return 0.0; }, references["zero"]);
             judgeReference(
                 table, [](auto &s, auto) { return meanOfLast(s, 28); }, references["mean of 28"]);
             judgeReference(
@@ -420,13 +426,12 @@ int main(int argc, char **argv)
                 references["seasonal naive"]);
             if (isJuice)
                 judgeReference(
-                    table,
-                    [&](auto &s, std::size_t step) { return logLinear(s, step, width); },
+                    table, [&](auto &s, std::size_t step) { return logLinear(s, step, width); },
                     references["log-linear price"]);
         }
-        printScores(fmt::format("model, seed {}{}", seed,
-                                protocol.isSynthetic ? " (synthetic)" : ""),
-                    scores);
+        printScores(
+            fmt::format("model, seed {}{}", seed, protocol.isSynthetic ? " (synthetic)" : ""),
+            scores);
         fmt::print("  {:.0f} s, {:.0f} s of CPU, {} series judged\n",
                    static_cast<double>((systemClock().now() - begin).count()) / 1e6,
                    static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC, scores.series());

@@ -154,7 +154,8 @@ void TestDemand::treesFindWhatIsThere()
         columns[1][r] =
             random.uniform() < 0.3 ? std::nanf("") : static_cast<float>(random.normal());
         columns[2][r] = static_cast<float>(random.normal());
-        target[r] = (columns[0][r] > 0 ? 3.0f : 0.0f) + (columns[1][r] != columns[1][r] ? 1.f : 0.f);
+        target[r] =
+            (columns[0][r] > 0 ? 3.0f : 0.0f) + (columns[1][r] != columns[1][r] ? 1.f : 0.f);
     }
     const Bins bins(columns, rows);
     WorkCrew crew(1);
@@ -264,9 +265,8 @@ void TestDemand::axesCountPeriods()
     QCOMPARE(axis->period(readTime(asked.toStdString()).value()).value(), period);
     const auto text = axis->text(period);
     QCOMPARE(axis->period(readTime(text).value()).value(), period);
-    QVERIFY(!axis->period(TimeText{axis->kind == TimeText::Kind::Month ? TimeText::Kind::Number
-                                                                       : TimeText::Kind::Month,
-                                   5}));
+    QVERIFY(!axis->period(TimeText{
+        axis->kind == TimeText::Kind::Month ? TimeText::Kind::Number : TimeText::Kind::Month, 5}));
 }
 
 void TestDemand::closedDaysAreNoPeriods()
@@ -308,8 +308,9 @@ void TestDemand::neverBetterThanTheOracle()
     for (std::size_t p = 0; p < table.series.size(); ++p) {
         const auto &series = table.series[p];
         const auto forecasts =
-            model->forecast({series.id, series.first, series.values, series.columns}, 14,
-                            DemandScores::kLevels)
+            model
+                ->forecast({series.id, series.first, series.values, series.columns}, 14,
+                           DemandScores::kLevels)
                 .value();
         for (int d = 0; d < 14; ++d) {
             const auto law = m_demand->day(static_cast<int>(p), first + d);
@@ -319,11 +320,11 @@ void TestDemand::neverBetterThanTheOracle()
                 const double level = DemandScores::kLevels[q];
                 mine += pinball(sold, forecasts[static_cast<std::size_t>(d)].quantiles[q], level);
                 best += pinball(sold, SyntheticDemand::quantile(law, level), level);
-                last += pinball(sold,
-                                static_cast<double>(
-                                    series.values[series.values.size() - 7
-                                                  + static_cast<std::size_t>(d % 7)]),
-                                level);
+                last += pinball(
+                    sold,
+                    static_cast<double>(
+                        series.values[series.values.size() - 7 + static_cast<std::size_t>(d % 7)]),
+                    level);
             }
             differences.push_back(mine - best);
             model_ += mine;
@@ -429,8 +430,7 @@ void TestDemand::resumedLikeUninterrupted()
             if (monitor.checkpoints >= stopAfter)
                 monitor.stopper.request_stop();
         };
-        const auto stopped =
-            train(m_train, SyntheticDemand::columns(), set, 1, 1, &first);
+        const auto stopped = train(m_train, SyntheticDemand::columns(), set, 1, 1, &first);
         QVERIFY(!stopped);
         QCOMPARE(stopped.error().code, ErrorCode::Halted);
         test::QuietMonitor second;
@@ -462,9 +462,9 @@ void TestDemand::sameSeedSameBytesWithAnyThreads()
 
 void TestDemand::fineTuningGoesOn()
 {
-    const auto tuned = train(m_train, SyntheticDemand::columns(),
-                             {"trees=20", "most_rows=5000", "leaves=7"}, 1, 1, nullptr,
-                             &*m_package);
+    const auto tuned =
+        train(m_train, SyntheticDemand::columns(), {"trees=20", "most_rows=5000", "leaves=7"}, 1, 1,
+              nullptr, &*m_package);
     QVERIFY2(tuned.has_value(), tuned ? "" : tuned.error().text().c_str());
     const auto before = unpackDemand(*m_package).value();
     const auto after = unpackDemand(packaged(*tuned)).value();
@@ -483,8 +483,8 @@ void TestDemand::evaluateJudgesATestFileAlone()
     const auto both = demandFamily().evaluate(*m_package, order, monitor);
     QVERIFY(both.has_value());
     QCOMPARE(alone->users, std::size_t(60));
-    for (const char *metric : {"mape", "wape", "rmsle", "mae", "rmse", "pinball@0.1",
-                               "pinball@0.5", "pinball@0.9", "pinball@0.95", "coverage@80"})
+    for (const char *metric : {"mape", "wape", "rmsle", "mae", "rmse", "pinball@0.1", "pinball@0.5",
+                               "pinball@0.9", "pinball@0.95", "coverage@80"})
         QCOMPARE(alone->metrics.at(metric), both->metrics.at(metric));
     QVERIFY(both->metrics.contains("rmsse"));
     QVERIFY(both->metrics.at("pinball@0.9") < both->metrics.at("pinball_zero@0.9"));
@@ -557,8 +557,8 @@ void TestDemand::oddSeriesAreForecast_data()
         zeros += QString("a,%1,0\nb,%1,0\n").arg(d);
         if (d % 3 != 0)
             gaps += QString("a,%1,%2\n").arg(d).arg(d % 4);
-        blanks += QString("a,%1,%2\n").arg(d).arg(d % 3 == 0 ? QString("nan")
-                                                             : QString::number(d % 4));
+        blanks +=
+            QString("a,%1,%2\n").arg(d).arg(d % 3 == 0 ? QString("nan") : QString::number(d % 4));
         many += QString("a,%1,%2,x%1,\"a,b\"\"%1\"\n").arg(d).arg(d % 5);
     }
     QTest::newRow("one series") << one;
@@ -598,21 +598,45 @@ void TestDemand::badFilesAreRefused_data()
     QTest::addColumn<QString>("text");
     QTest::addColumn<QString>("columns");
     QTest::addColumn<QString>("says");
-    QTest::newRow("no column") << "a,b\n1,2\n" << "" << "series";
-    QTest::newRow("no value") << "series,time,x\na,1,2\n" << "" << "value";
-    QTest::newRow("no such column") << "series,time,value\na,1,2\n" << "price=cost" << "cost";
-    QTest::newRow("twice") << "series,time,value,value\na,1,2,3\n" << "" << "twice";
-    QTest::newRow("text value") << "series,time,value\na,1,2\na,2,many\n" << "" << ":3:1";
-    QTest::newRow("no time") << "series,time,value\na,soon,2\n" << "" << "no time";
-    QTest::newRow("times of two kinds")
-        << "series,time,value\na,1,2\na,2010-01,2\n" << "" << "kinds";
-    QTest::newRow("half a period") << "series,time,value\na,1.5,2\n" << "" << "whole";
-    QTest::newRow("no rows") << "series,time,value\n" << "" << "value";
-    QTest::newRow("no values") << "series,time,value\na,1,\na,2,\n" << "" << "value";
-    QTest::newRow("one row") << "series,time,value\na,1,4\n" << "" << "too little";
-    QTest::newRow("role of others") << "series,time,value\na,1,4\n" << "user=a" << "user";
-    QTest::newRow("a stray time")
-        << "series,time,value\na,1,4\na,2,4\na,999999999,4\n" << "" << "periods";
+    QTest::newRow("no column") << "a,b\n1,2\n"
+                               << ""
+                               << "series";
+    QTest::newRow("no value") << "series,time,x\na,1,2\n"
+                              << ""
+                              << "value";
+    QTest::newRow("no such column") << "series,time,value\na,1,2\n"
+                                    << "price=cost"
+                                    << "cost";
+    QTest::newRow("twice") << "series,time,value,value\na,1,2,3\n"
+                           << ""
+                           << "twice";
+    QTest::newRow("text value") << "series,time,value\na,1,2\na,2,many\n"
+                                << ""
+                                << ":3:1";
+    QTest::newRow("no time") << "series,time,value\na,soon,2\n"
+                             << ""
+                             << "no time";
+    QTest::newRow("times of two kinds") << "series,time,value\na,1,2\na,2010-01,2\n"
+                                        << ""
+                                        << "kinds";
+    QTest::newRow("half a period") << "series,time,value\na,1.5,2\n"
+                                   << ""
+                                   << "whole";
+    QTest::newRow("no rows") << "series,time,value\n"
+                             << ""
+                             << "value";
+    QTest::newRow("no values") << "series,time,value\na,1,\na,2,\n"
+                               << ""
+                               << "value";
+    QTest::newRow("one row") << "series,time,value\na,1,4\n"
+                             << ""
+                             << "too little";
+    QTest::newRow("role of others") << "series,time,value\na,1,4\n"
+                                    << "user=a"
+                                    << "user";
+    QTest::newRow("a stray time") << "series,time,value\na,1,4\na,2,4\na,999999999,4\n"
+                                  << ""
+                                  << "periods";
 }
 
 void TestDemand::badFilesAreRefused()
@@ -688,10 +712,9 @@ void TestDemand::brokenPackagesAreRefused()
         package = *m_package;
         package.files["schema.bin"][i] ^= 0x5A;
         if (const auto model = DemandForecaster::open(package); model.has_value())
-            static_cast<void>(
-                (*model)->forecast({"P0000", 0, {1, 2, 3},
-                                    std::vector<float>(3 * (*model)->columns().size())},
-                                   2, DemandScores::kLevels));
+            static_cast<void>((*model)->forecast(
+                {"P0000", 0, {1, 2, 3}, std::vector<float>(3 * (*model)->columns().size())}, 2,
+                DemandScores::kLevels));
         package.files["schema.bin"].resize(i);
         QVERIFY(!DemandForecaster::open(package));
     }

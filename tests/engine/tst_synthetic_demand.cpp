@@ -45,8 +45,7 @@ void TestSyntheticDemand::bytesAreTheSameOnEveryMachine()
 {
     const SyntheticDemand demand(demandSize("tiny").value(), 1);
     const auto text = written(demand, m_dir.filePath("a.csv"));
-    QCOMPARE(hex(sha256(text)),
-             std::string("GOLDEN"));
+    QCOMPARE(hex(sha256(text)), std::string("GOLDEN"));
 }
 
 void TestSyntheticDemand::seedChangesTheBytes()

@@ -24,8 +24,10 @@ constexpr const char *kHelp =
     "  Columns without a role: text and whole numbers count as known in advance, fractions only\n"
     "  by their past, except names that begin with \"price\". What never changes within a series\n"
     "  is an attribute of it.\n"
-    "forecast --in FILE [--horizon N]: rows with a value are history, rows behind it with an empty\n"
-    "  value are the plan (price, promotion ...). A file without any value goes on from the end of\n"
+    "forecast --in FILE [--horizon N]: rows with a value are history, rows behind it with an "
+    "empty\n"
+    "  value are the plan (price, promotion ...). A file without any value goes on from the end "
+    "of\n"
     "  the training data. Out: series,time,p10,p50,p90,mean.\n"
     "Settings (--set or a recipe): horizon, first_step, season, window, lags, validation, trees,\n"
     "  leaves, least_rows, rate, columns, rows, patience, most_rows, missing=auto|zero|unknown,\n"
@@ -40,8 +42,8 @@ Result<> checkFormat(const InputFile &file)
 {
     if (file.format.empty() || file.format == "csv")
         return {};
-    return fail(ErrorCode::Usage, "The family demand reads csv, not " + file.format
-                                      + "; use --format csv");
+    return fail(ErrorCode::Usage,
+                "The family demand reads csv, not " + file.format + "; use --format csv");
 }
 
 void tell(const DemandTable &table, TrainMonitor &monitor)
@@ -85,8 +87,8 @@ public:
         }
         monitor.progress("Reading " + order.train.path.filename().string(), 0);
         const auto file = tableFile(order.train);
-        auto schema = initial ? Result<DemandSchema>(initial->schema)
-                              : learnSchema(file, options.rules);
+        auto schema =
+            initial ? Result<DemandSchema>(initial->schema) : learnSchema(file, options.rules);
         if (!schema)
             return tl::unexpected(schema.error());
         const auto table = readTable(file, *schema, options.rules, true);
@@ -155,13 +157,12 @@ public:
                                           TrainMonitor &monitor) const override
     {
         if (order.kind != Answer::Forecast)
-            return fail(ErrorCode::InvalidInput,
-                        "A demand model forecasts; use drillctl forecast");
+            return fail(ErrorCode::InvalidInput, "A demand model forecasts; use drillctl forecast");
         DR_RETURN_IF_ERROR(checkFormat(order.in));
         if (order.horizon < 0 || order.horizon > Forecaster::kMostHorizon)
-            return fail(ErrorCode::Usage,
-                        "--horizon must be from 1 to " + std::to_string(Forecaster::kMostHorizon)
-                            + ", not " + std::to_string(order.horizon));
+            return fail(ErrorCode::Usage, "--horizon must be from 1 to "
+                                              + std::to_string(Forecaster::kMostHorizon) + ", not "
+                                              + std::to_string(order.horizon));
         const auto model = DemandForecaster::open(package);
         if (!model)
             return tl::unexpected(model.error());
@@ -190,11 +191,11 @@ public:
             out.notes["steps beyond the trained horizon of " + std::to_string(schema.horizon)] =
                 furthest - static_cast<std::size_t>(schema.horizon);
         const auto relative = package.manifest.settings.find("relative_point");
-        const auto lines = writeForecasts(
-            **model, *table,
-            {order.out, order.horizon,
-             relative != package.manifest.settings.end() && relative->second == 1},
-            monitor);
+        const auto lines =
+            writeForecasts(**model, *table,
+                           {order.out, order.horizon,
+                            relative != package.manifest.settings.end() && relative->second == 1},
+                           monitor);
         if (!lines)
             return tl::unexpected(lines.error());
         out.rows = *lines;

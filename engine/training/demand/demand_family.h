@@ -1,6 +1,6 @@
 #pragma once
-// Forecasting of demand behind the commands train, finetune, eval and forecast. Formats, columns and
-// settings: this folder's README, and help().
+// Forecasting of demand behind the commands train, finetune, eval and forecast. Formats, columns
+// and settings: this folder's README, and help().
 
 #include "engine/training/demand/demand_trainer.h"
 #include "engine/training/family.h"

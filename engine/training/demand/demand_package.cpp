@@ -88,8 +88,8 @@ Result<DemandModel> unpackDemand(const Package &package)
     if (!location)
         return tl::unexpected(location.error());
     model.location = std::move(*location);
-    for (auto [name, part] : {std::pair("positive", &model.positive),
-                              std::pair("mean", &model.mean)}) {
+    for (auto [name, part] :
+         {std::pair("positive", &model.positive), std::pair("mean", &model.mean)}) {
         if (package.find(std::string(name) + ".roots") == nullptr)
             continue;
         auto trees = read(name);

@@ -46,8 +46,7 @@ void DemandScores::begin(std::span<const float> history)
     double sum = 0;
     std::size_t pairs = 0;
     for (std::size_t i = 1; i < history.size(); ++i) {
-        const double step =
-            static_cast<double>(history[i]) - static_cast<double>(history[i - 1]);
+        const double step = static_cast<double>(history[i]) - static_cast<double>(history[i - 1]);
         if (step != step)
             continue;
         sum += step * step;

@@ -71,8 +71,7 @@ TreeModel unpacked(const TrainState::Part &part)
     model.base = part.base;
     model.roots = part.roots;
     for (std::size_t i = 0; i < part.feature.size(); ++i)
-        model.nodes.push_back(
-            {part.feature[i], part.left[i], part.value[i], part.missing[i] != 0});
+        model.nodes.push_back({part.feature[i], part.left[i], part.value[i], part.missing[i] != 0});
     return model;
 }
 
@@ -91,8 +90,7 @@ class Trainer
 public:
     Trainer(const DemandTable &table, DemandSchema schema, const DemandOptions &options,
             std::uint64_t seed, int threads, TrainMonitor &monitor, const DemandModel *initial)
-        : m_options(options), m_seed(seed), m_monitor(monitor), m_initial(initial),
-          m_crew(threads)
+        : m_options(options), m_seed(seed), m_monitor(monitor), m_initial(initial), m_crew(threads)
     {
         m_model.schema = std::move(schema);
         const DemandFeatures features(m_model.schema);
@@ -127,9 +125,9 @@ public:
         model.location = std::move(*part);
         DR_RETURN_IF_ERROR(learnLaw(logs, sells, heldOut));
         if (model.schema.hasZeros) {
-            part = boost("positive", Loss::Logistic, sells, weight,
-                         m_initial && m_initial->positive ? &*m_initial->positive : nullptr,
-                         nullptr);
+            part =
+                boost("positive", Loss::Logistic, sells, weight,
+                      m_initial && m_initial->positive ? &*m_initial->positive : nullptr, nullptr);
             if (!part)
                 return tl::unexpected(part.error());
             model.positive = std::move(*part);
@@ -190,8 +188,8 @@ private:
             return tl::unexpected(entries.error());
         if (entries->size() != 1 || entries->front().name != "state")
             return fail(ErrorCode::InvalidInput, "The checkpoint is not one of a demand model");
-        const auto state = decode<TrainState>(std::span(saved).subspan(
-            entries->front().offset, entries->front().bytes));
+        const auto state = decode<TrainState>(
+            std::span(saved).subspan(entries->front().offset, entries->front().bytes));
         if (!state)
             return fail(ErrorCode::InvalidInput, "The checkpoint is broken");
         m_state = *state;
@@ -201,8 +199,7 @@ private:
     Result<> save()
     {
         const auto bytes = encode(m_state);
-        const TensorSource source{
-            "state", "I8", {static_cast<std::int64_t>(bytes.size())}, bytes};
+        const TensorSource source{"state", "I8", {static_cast<std::int64_t>(bytes.size())}, bytes};
         const auto file = writeSafetensors({&source, 1});
         if (!file)
             return tl::unexpected(file.error());
@@ -220,8 +217,8 @@ private:
     /// validation is done and all `count` trees stay.
     Result<TreeModel> grow(const std::string &name, Loss loss, const BoostOptions &options,
                            std::span<const float> target, std::span<const float> weight,
-                           std::span<const float> validation, int count,
-                           const TreeModel *initial, std::uint32_t &best)
+                           std::span<const float> validation, int count, const TreeModel *initial,
+                           std::uint32_t &best)
     {
         if (const auto done = m_state.finished.find(name); done != m_state.finished.end()) {
             best = done->second.best;
@@ -247,10 +244,10 @@ private:
                 return fail(ErrorCode::Halted, "The training was stopped; nothing was written");
             const auto grown = booster.model().trees();
             if (!validation.empty() && grown % 10 == 0) {
-                const double now = meanLoss(loss, target, validation, booster.scores(),
-                                            options.tau);
-                m_monitor.metric("validation loss of " + name,
-                                 static_cast<std::int64_t>(grown), now);
+                const double now =
+                    meanLoss(loss, target, validation, booster.scores(), options.tau);
+                m_monitor.metric("validation loss of " + name, static_cast<std::int64_t>(grown),
+                                 now);
                 if (!std::isfinite(now))
                     return fail(ErrorCode::Internal, "The loss became NaN");
                 const double least =
@@ -360,8 +357,8 @@ private:
         }
         double typical = 0;
         if (!residuals.empty()) {
-            const auto middle = residuals.begin()
-                                + static_cast<std::ptrdiff_t>(residuals.size() / 2);
+            const auto middle =
+                residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 2);
             std::nth_element(residuals.begin(), middle, residuals.end());
             typical = *middle;
         }
@@ -373,15 +370,14 @@ private:
                 std::log(std::abs(static_cast<double>(logs[i]) - location[i]) + least));
         BoostOptions options;
         options.tree.leaves = 8;
-        options.tree.leastRows =
-            static_cast<int>(std::clamp<std::size_t>(count / 40, 20, 1000));
+        options.tree.leastRows = static_cast<int>(std::clamp<std::size_t>(count / 40, 20, 1000));
         options.rate = 0.05;
         options.columns = m_options.columns;
         options.seed = m_seed;
         options.stream = 0x5B4EAD;
         std::uint32_t ignored = 0;
-        auto spread = grow("spread", Loss::Squared, options, target, weight, {}, 60, nullptr,
-                           ignored);
+        auto spread =
+            grow("spread", Loss::Squared, options, target, weight, {}, 60, nullptr, ignored);
         if (!spread)
             return tl::unexpected(spread.error());
         m_model.spread = std::move(*spread);
@@ -407,8 +403,7 @@ private:
         for (std::size_t i = 0; i < kLawKnots; ++i) {
             const double level = (static_cast<double>(i) + 0.5) / static_cast<double>(kLawKnots);
             const auto at = static_cast<std::size_t>(level * static_cast<double>(standard.size()));
-            schema.law.push_back(
-                static_cast<float>(standard[std::min(at, standard.size() - 1)]));
+            schema.law.push_back(static_cast<float>(standard[std::min(at, standard.size() - 1)]));
         }
         double sold = 0, meant = 0;
         for (std::size_t i = 0; i < weight.size(); ++i) {
@@ -446,8 +441,8 @@ void settle(DemandOptions &options, const DemandTable &table, DemandSchema &sche
         options.horizon = std::clamp(length / 8, 1, 28);
     options.horizon = std::max(options.horizon, options.firstStep);
     schema.horizon = options.horizon;
-    schema.window = options.window > 0 ? options.window
-                                       : std::clamp(2 * schema.season + 26, 60, 800);
+    schema.window =
+        options.window > 0 ? options.window : std::clamp(2 * schema.season + 26, 60, 800);
     schema.lags = options.lags > 0 ? options.lags : std::clamp(length / 3, 4, 18);
     schema.lags = std::min(schema.lags, schema.window);
     if (options.leaves == 0) {

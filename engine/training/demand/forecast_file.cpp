@@ -76,8 +76,7 @@ void joinHistory(DemandTable &asked, const DemandTable &history, const DemandSch
         const auto length = std::max<std::int64_t>(0, origin + 1 - past.first);
         series.first = std::min(past.first, origin + 1);
         series.values = past.values;
-        series.values.resize(static_cast<std::size_t>(length),
-                             schema.missingIsZero ? 0.0f : kNone);
+        series.values.resize(static_cast<std::size_t>(length), schema.missingIsZero ? 0.0f : kNone);
         series.columns = past.columns;
         series.columns.resize(static_cast<std::size_t>(length) * width, kNone);
         // What never changes is known from either side.
@@ -108,8 +107,8 @@ Result<> judge(const Forecaster &model, const DemandTable &table, DemandScores &
         if (last == 0)
             continue;
         const auto forecasts =
-            model.forecast(historyOf(series), static_cast<int>(std::min<std::size_t>(
-                                                  last, Forecaster::kMostHorizon)),
+            model.forecast(historyOf(series),
+                           static_cast<int>(std::min<std::size_t>(last, Forecaster::kMostHorizon)),
                            DemandScores::kLevels);
         if (!forecasts)
             return tl::unexpected(forecasts.error());
@@ -151,12 +150,12 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
             if (steps == 0)
                 continue;
             const auto stopped = monitor.stop().stop_requested();
-            const auto forecasts =
-                stopped ? Result<std::vector<StepForecast>>(tl::unexpected(halted()))
-                        : model.forecast(historyOf(series),
-                                         static_cast<int>(std::min<std::size_t>(
-                                             steps, Forecaster::kMostHorizon + 1)),
-                                         kLevels);
+            const auto forecasts = stopped
+                                       ? Result<std::vector<StepForecast>>(tl::unexpected(halted()))
+                                       : model.forecast(historyOf(series),
+                                                        static_cast<int>(std::min<std::size_t>(
+                                                            steps, Forecaster::kMostHorizon + 1)),
+                                                        kLevels);
             if (!forecasts) {
                 std::error_code ignored; // the error that counts is the one being told
                 std::filesystem::remove(partial, ignored);
@@ -176,8 +175,7 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
             }
             if (s % 64 == 0)
                 monitor.progress("Forecasting series " + std::to_string(s + 1),
-                                 static_cast<double>(s)
-                                     / static_cast<double>(table.series.size()));
+                                 static_cast<double>(s) / static_cast<double>(table.series.size()));
         }
         out.flush();
         if (!out)

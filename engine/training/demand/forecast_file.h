@@ -23,8 +23,8 @@ void joinHistory(DemandTable &asked, const DemandTable &history, const DemandSch
 
 struct ForecastOrder
 {
-    std::filesystem::path out; ///< written beside and renamed
-    int horizon = 0;           ///< 0: as far as the plans reach
+    std::filesystem::path out;   ///< written beside and renamed
+    int horizon = 0;             ///< 0: as far as the plans reach
     bool writesRelative = false; ///< a further column `point`, see StepForecast::relative
 };
 /// CSV series,time,p10,p50,p90,mean. Gives the lines written.

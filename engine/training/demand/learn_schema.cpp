@@ -161,7 +161,8 @@ Result<DemandSchema> learnSchema(const TableFile &file, const TableRules &rules)
     }
     if (totals.values == 0)
         return csv->source().broken("No row has a value to learn from", 1, 1);
-    const bool dense = static_cast<double>(totals.rows) >= kDense * static_cast<double>(times.size());
+    const bool dense =
+        static_cast<double>(totals.rows) >= kDense * static_cast<double>(times.size());
     auto axis = TimeAxis::of(times, dense);
     if (!axis)
         return tl::unexpected(axis.error());
@@ -186,15 +187,15 @@ Result<DemandSchema> learnSchema(const TableFile &file, const TableRules &rules)
         out.isCategory = isCategory;
         out.isPrice = !isCategory && (other.isPrice || isPriceName(other.name));
         out.isStatic = !column.varies;
-        out.isKnown = at.tellsKnown ? other.isKnown || other.isPrice
-                                    : other.isNamed || out.isPrice || isCategory
-                                          || !column.isFraction;
+        out.isKnown = at.tellsKnown
+                          ? other.isKnown || other.isPrice
+                          : other.isNamed || out.isPrice || isCategory || !column.isFraction;
         if (isCategory)
             out.categories = byMean(column.texts);
         schema.columns.push_back(std::move(out));
     }
-    const bool hasPrice = !at.others.empty() && at.others.front().isPrice
-                          && !schema.columns.empty() && schema.columns.front().isPrice
+    const bool hasPrice = !at.others.empty() && at.others.front().isPrice && !schema.columns.empty()
+                          && schema.columns.front().isPrice
                           && schema.columns.front().name == at.others.front().name;
     if (hasPrice && at.keys.size() > 1) {
         for (const char *name : {"price over rivals", "price over the cheapest rival"})

@@ -73,8 +73,7 @@ void addRivals(const DemandSchema &schema, std::vector<DemandSeries> &series)
             double sum = 0;
             for (auto *each : members) {
                 const auto at = period - each->first;
-                if (at < 0
-                    || static_cast<std::size_t>(at + 1) * width > each->columns.size())
+                if (at < 0 || static_cast<std::size_t>(at + 1) * width > each->columns.size())
                     continue;
                 auto *row = each->columns.data() + static_cast<std::size_t>(at) * width;
                 if (row[0] > 0) {
@@ -93,8 +92,8 @@ void addRivals(const DemandSchema &schema, std::vector<DemandSeries> &series)
                     cheapest = std::min(cheapest, other);
                     cheaper += other < price ? 1 : 0;
                 }
-                const double others = (sum - static_cast<double>(price))
-                                      / static_cast<double>(prices.size() - 1);
+                const double others =
+                    (sum - static_cast<double>(price)) / static_cast<double>(prices.size() - 1);
                 row[width - 3] = static_cast<float>(static_cast<double>(price) / others);
                 row[width - 2] = price / cheapest;
                 row[width - 1] = static_cast<float>(cheaper);
@@ -126,19 +125,17 @@ public:
         }
         const bool asksEarlier =
             last != std::numeric_limits<std::int64_t>::min() && !m_schema.missingIsZero
-            && std::any_of(rows.begin(), rows.end(), [&](const Row &row) {
-                   return row.period > last && row.period <= end;
-               });
+            && std::any_of(rows.begin(), rows.end(),
+                           [&](const Row &row) { return row.period > last && row.period <= end; });
         const auto origin = asksEarlier ? last : end;
         out.first = std::min(rows.front().period, origin + 1);
         if (!m_wholeHistory)
             out.first = std::max(out.first, origin + 1 - m_schema.window);
         const auto until = std::max(rows.back().period, origin);
         if (until - out.first >= kLongestSeries)
-            return fail(ErrorCode::InvalidInput,
-                        "The series " + out.id + " spans "
-                            + std::to_string(until - out.first + 1)
-                            + " periods; is one of its times wrong?");
+            return fail(ErrorCode::InvalidInput, "The series " + out.id + " spans "
+                                                     + std::to_string(until - out.first + 1)
+                                                     + " periods; is one of its times wrong?");
         const auto known = static_cast<std::size_t>(origin + 1 - out.first);
         out.plan = static_cast<std::size_t>(until - origin);
         out.values.assign(known, m_schema.missingIsZero ? 0.0f : kNone);
@@ -235,8 +232,7 @@ Result<DemandTable> readTable(const TableFile &file, const DemandSchema &schema,
     if (at.keys.size() != schema.keyNames.size())
         return csv->source().broken("The model names a series by "
                                         + std::to_string(schema.keyNames.size())
-                                        + " columns, the file by "
-                                        + std::to_string(at.keys.size()),
+                                        + " columns, the file by " + std::to_string(at.keys.size()),
                                     1, 1);
     const auto width = schema.columns.size();
     std::vector<std::optional<std::size_t>> places(width);
@@ -361,10 +357,10 @@ Result<DemandTable> readTable(const TableFile &file, const DemandSchema &schema,
                 lastKnown = std::min(lastKnown, one.period - 1);
         }
     }
-    const bool sums = rules.duplicates == "sum"
-                      || (rules.duplicates == "auto"
-                          && static_cast<double>(repeated)
-                                 > 0.05 * static_cast<double>(table.rows));
+    const bool sums =
+        rules.duplicates == "sum"
+        || (rules.duplicates == "auto"
+            && static_cast<double>(repeated) > 0.05 * static_cast<double>(table.rows));
     const Assembler assembler(schema, sums, wholeHistory, table);
     for (auto &each : collected) {
         order(each.rows, each.rows.size());

@@ -22,19 +22,19 @@ struct TableRules
 struct DemandSeries
 {
     std::string id;
-    std::vector<float> keys;  ///< numbers of its key parts; NaN: not in the schema
-    std::int64_t first = 0;   ///< period of values[0]
-    std::vector<float> values; ///< history, NaN: not known; the plan's periods are not among them
+    std::vector<float> keys;    ///< numbers of its key parts; NaN: not in the schema
+    std::int64_t first = 0;     ///< period of values[0]
+    std::vector<float> values;  ///< history, NaN: not known; the plan's periods are not among them
     std::vector<float> columns; ///< [values + plan][schema columns]
-    std::size_t plan = 0;      ///< periods behind the history that have a row
+    std::size_t plan = 0;       ///< periods behind the history that have a row
     std::vector<std::uint8_t> asked; ///< [plan]: 1 where the file has a row
-    std::vector<float> actual; ///< [plan]: what was sold, in a test file; NaN: empty
+    std::vector<float> actual;       ///< [plan]: what was sold, in a test file; NaN: empty
 };
 
 struct DemandTable
 {
-    std::vector<DemandSeries> series; ///< in the order of the file
-    std::uint64_t rows = 0, valued = 0; ///< all, and those with a value
+    std::vector<DemandSeries> series;           ///< in the order of the file
+    std::uint64_t rows = 0, valued = 0;         ///< all, and those with a value
     std::map<std::string, std::uint64_t> notes; ///< what was not used as it stands, by reason
 };
 

@@ -30,8 +30,7 @@ std::optional<Bytes> storeHistory(const DemandTable &table, const DemandSchema &
     std::vector<Stored> all;
     std::size_t bytes = 0;
     for (const auto &series : table.series) {
-        const auto keep =
-            std::min(series.values.size(), static_cast<std::size_t>(schema.window));
+        const auto keep = std::min(series.values.size(), static_cast<std::size_t>(schema.window));
         const auto from = series.values.size() - keep;
         bytes += 64 + series.id.size() + keep * (1 + width) * sizeof(float);
         if (bytes > kMostHistoryBytes)
@@ -42,9 +41,9 @@ std::optional<Bytes> storeHistory(const DemandTable &table, const DemandSchema &
         stored.first = series.first + static_cast<std::int64_t>(from);
         stored.values.assign(series.values.begin() + static_cast<std::ptrdiff_t>(from),
                              series.values.end());
-        stored.columns.assign(
-            series.columns.begin() + static_cast<std::ptrdiff_t>(from * width),
-            series.columns.begin() + static_cast<std::ptrdiff_t>(series.values.size() * width));
+        stored.columns.assign(series.columns.begin() + static_cast<std::ptrdiff_t>(from * width),
+                              series.columns.begin()
+                                  + static_cast<std::ptrdiff_t>(series.values.size() * width));
         all.push_back(std::move(stored));
     }
     return encode(all);
@@ -61,8 +60,14 @@ Result<DemandTable> readHistory(const Bytes &bytes, const DemandSchema &schema)
             || stored.keys.size() != schema.keyNames.size())
             return fail(ErrorCode::InvalidInput,
                         "The model cannot be used: history.bin does not fit its schema");
-        table.series.push_back({std::move(stored.id), std::move(stored.keys), stored.first,
-                                std::move(stored.values), std::move(stored.columns), 0, {}, {}});
+        table.series.push_back({std::move(stored.id),
+                                std::move(stored.keys),
+                                stored.first,
+                                std::move(stored.values),
+                                std::move(stored.columns),
+                                0,
+                                {},
+                                {}});
     }
     return table;
 }

@@ -57,13 +57,12 @@ Result<TableColumns> findTableColumns(const CsvReader &csv, const Columns &colum
     for (std::size_t i = 0; i < header.size(); ++i) {
         if (std::find(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(i), header[i])
             != header.begin() + static_cast<std::ptrdiff_t>(i))
-            return csv.source().broken("The column \"" + cleanText(header[i])
-                                           + "\" stands twice in the header",
-                                       1, 1);
+            return csv.source().broken(
+                "The column \"" + cleanText(header[i]) + "\" stands twice in the header", 1, 1);
     }
     for (const auto &[role, name] : columns) {
-        static constexpr std::array<std::string_view, 8> kRoles{
-            "series", "time", "value", "label", "price", "num", "cat", "known"};
+        static constexpr std::array<std::string_view, 8> kRoles{"series", "time", "value", "label",
+                                                                "price",  "num",  "cat",   "known"};
         if (std::find(kRoles.begin(), kRoles.end(), role) == kRoles.end())
             return fail(ErrorCode::Usage,
                         "The role \"" + role
@@ -85,8 +84,9 @@ Result<TableColumns> findTableColumns(const CsvReader &csv, const Columns &colum
 
     const auto series = given("series");
     const auto keys = series ? namesOf(*series)
-                      : schema && std::all_of(schema->keyNames.begin(), schema->keyNames.end(),
-                                              [&](const auto &name) { return place(name); })
+                      : schema
+                              && std::all_of(schema->keyNames.begin(), schema->keyNames.end(),
+                                             [&](const auto &name) { return place(name); })
                           ? schema->keyNames
                           : std::vector<std::string>{"series"};
     for (const auto &name : keys) {
@@ -96,8 +96,8 @@ Result<TableColumns> findTableColumns(const CsvReader &csv, const Columns &colum
         out.keys.push_back(*at);
         used[*at] = true;
     }
-    const auto single = [&](const std::string &role, const std::string &ofSchema)
-        -> Result<std::optional<std::size_t>> {
+    const auto single = [&](const std::string &role,
+                            const std::string &ofSchema) -> Result<std::optional<std::size_t>> {
         const auto name = given(role);
         if (name) {
             const auto at = place(*name);

@@ -18,9 +18,9 @@ struct TrainingRows
 };
 
 /// Every known target of every series with every step in [firstStep, horizon] that leaves a history
-/// of at least one period; of more than mostRows, the draw is by (seed, series, period, step) alone.
-[[nodiscard]] TrainingRows cutRows(const DemandTable &table,
-                                   const DemandFeatures &features, const DemandOptions &options,
-                                   std::uint64_t seed, int threads);
+/// of at least one period; of more than mostRows, the draw is by (seed, series, period, step)
+/// alone.
+[[nodiscard]] TrainingRows cutRows(const DemandTable &table, const DemandFeatures &features,
+                                   const DemandOptions &options, std::uint64_t seed, int threads);
 
 } // namespace engine

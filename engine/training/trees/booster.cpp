@@ -83,8 +83,8 @@ void Booster::slopes()
     m_crew.run((rows + kBlock - 1) / kBlock, [&](std::size_t block) {
         const auto end = std::min(rows, (block + 1) * kBlock);
         for (std::size_t r = block * kBlock; r < end; ++r) {
-            const auto slope = slopeOf(m_loss, static_cast<double>(m_target[r]), m_scores[r],
-                                       m_options.tau);
+            const auto slope =
+                slopeOf(m_loss, static_cast<double>(m_target[r]), m_scores[r], m_options.tau);
             m_gradient[r] = static_cast<float>(weightOf(r) * slope.gradient);
             m_hessian[r] = static_cast<float>(weightOf(r) * slope.hessian);
         }
@@ -99,8 +99,7 @@ void Booster::renew()
         std::vector<Weighted> values;
         for (std::size_t k = leaves[i].begin; k < leaves[i].end; ++k) {
             const auto row = m_grower.rows()[k];
-            values.push_back(
-                {static_cast<double>(m_target[row]) - m_scores[row], weightOf(row)});
+            values.push_back({static_cast<double>(m_target[row]) - m_scores[row], weightOf(row)});
         }
         m_model.nodes[static_cast<std::size_t>(leaves[i].node)].value =
             static_cast<float>(quantileOf(values, tau));
@@ -114,10 +113,10 @@ void Booster::step()
     std::vector<std::uint32_t> features(m_bins.features());
     std::iota(features.begin(), features.end(), 0u);
     if (m_options.columns < 1.0 && !features.empty()) {
-        const auto keep = std::clamp<std::size_t>(
-            static_cast<std::size_t>(
-                std::ceil(m_options.columns * static_cast<double>(features.size()))),
-            1, features.size());
+        const auto keep =
+            std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(
+                                        m_options.columns * static_cast<double>(features.size()))),
+                                    1, features.size());
         for (std::size_t i = 0; i < keep; ++i)
             std::swap(features[i], features[i + random.below(features.size() - i)]);
         features.resize(keep);

@@ -1,7 +1,7 @@
 #pragma once
 // Gradient boosting: one tree after the other against a loss. Steps are numbered, and every draw of
-// chance depends on (seed, stream, step) alone, so a booster that is handed the trees of another one
-// goes on to the same bytes. One thread calls; the crew's threads help.
+// chance depends on (seed, stream, step) alone, so a booster that is handed the trees of another
+// one goes on to the same bytes. One thread calls; the crew's threads help.
 
 #include "engine/training/trees/grower.h"
 #include "engine/training/trees/loss.h"
