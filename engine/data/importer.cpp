@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kUsedRoles{"user",  "item",  "time", "value",
                                                      "price", "title", "order"};
-constexpr std::array<std::string_view, 6> kOtherRoles{"label",  "query", "grade",
-                                                      "series", "cat",   "num"};
+constexpr std::array<std::string_view, 7> kOtherRoles{"label", "query", "grade", "series",
+                                                      "cat",   "num",   "known"};
 constexpr std::uint64_t kLinesPerProgress = 1 << 14;
 
 // The reasons stand in files and reports; they are read by people.

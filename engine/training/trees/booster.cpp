@@ -70,20 +70,10 @@ Booster::Booster(const Bins &bins, Loss loss, std::span<const float> target,
     m_scores.assign(bins.rows(), m_model.base);
 }
 
-void Booster::resume(TreeModel model)
+void Booster::resume(TreeModel model, std::vector<double> scores)
 {
     m_model = std::move(model);
-    m_scores.assign(m_bins.rows(), m_model.base);
-    // A row's features are known by their bins; the edge of a bin stands for all values in it.
-    std::vector<float> row(m_bins.features());
-    for (std::size_t r = 0; r < m_bins.rows(); ++r) {
-        for (std::size_t f = 0; f < row.size(); ++f) {
-            const auto bin = m_bins.column(f)[r];
-            row[f] = bin == 0 ? std::nanf("") : m_bins.edge(f, bin);
-        }
-        for (std::size_t t = 0; t < m_model.trees(); ++t)
-            m_scores[r] += static_cast<double>(m_model.leafOf(t, row));
-    }
+    m_scores = std::move(scores);
 }
 
 void Booster::slopes()
@@ -93,8 +83,8 @@ void Booster::slopes()
     m_crew.run((rows + kBlock - 1) / kBlock, [&](std::size_t block) {
         const auto end = std::min(rows, (block + 1) * kBlock);
         for (std::size_t r = block * kBlock; r < end; ++r) {
-            const auto slope = slopeOf(m_loss, static_cast<double>(m_target[r]), m_scores[r],
-                                       m_options.tau);
+            const auto slope =
+                slopeOf(m_loss, static_cast<double>(m_target[r]), m_scores[r], m_options.tau);
             m_gradient[r] = static_cast<float>(weightOf(r) * slope.gradient);
             m_hessian[r] = static_cast<float>(weightOf(r) * slope.hessian);
         }
@@ -109,8 +99,7 @@ void Booster::renew()
         std::vector<Weighted> values;
         for (std::size_t k = leaves[i].begin; k < leaves[i].end; ++k) {
             const auto row = m_grower.rows()[k];
-            values.push_back(
-                {static_cast<double>(m_target[row]) - m_scores[row], weightOf(row)});
+            values.push_back({static_cast<double>(m_target[row]) - m_scores[row], weightOf(row)});
         }
         m_model.nodes[static_cast<std::size_t>(leaves[i].node)].value =
             static_cast<float>(quantileOf(values, tau));
@@ -124,10 +113,10 @@ void Booster::step()
     std::vector<std::uint32_t> features(m_bins.features());
     std::iota(features.begin(), features.end(), 0u);
     if (m_options.columns < 1.0 && !features.empty()) {
-        const auto keep = std::clamp<std::size_t>(
-            static_cast<std::size_t>(
-                std::ceil(m_options.columns * static_cast<double>(features.size()))),
-            1, features.size());
+        const auto keep =
+            std::clamp<std::size_t>(static_cast<std::size_t>(std::ceil(
+                                        m_options.columns * static_cast<double>(features.size()))),
+                                    1, features.size());
         for (std::size_t i = 0; i < keep; ++i)
             std::swap(features[i], features[i + random.below(features.size() - i)]);
         features.resize(keep);

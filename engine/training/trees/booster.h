@@ -1,7 +1,7 @@
 #pragma once
 // Gradient boosting: one tree after the other against a loss. Steps are numbered, and every draw of
-// chance depends on (seed, stream, step) alone, so a booster that is handed the trees of another one
-// goes on to the same bytes. One thread calls; the crew's threads help.
+// chance depends on (seed, stream, step) alone, so a booster that is handed the trees of another
+// one goes on to the same bytes. One thread calls; the crew's threads help.
 
 #include "engine/training/trees/grower.h"
 #include "engine/training/trees/loss.h"
@@ -25,8 +25,8 @@ public:
     /// rows of weight 0 take no part.
     Booster(const Bins &bins, Loss loss, std::span<const float> target,
             std::span<const float> weight, const BoostOptions &options, WorkCrew &crew);
-    /// Goes on from `model`, whose trees were grown by such a booster.
-    void resume(TreeModel model);
+    /// Goes on from `model`, which gives the rows these scores (TreeModel::score).
+    void resume(TreeModel model, std::vector<double> scores);
     /// Grows one more tree.
     void step();
 

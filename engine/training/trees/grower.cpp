@@ -103,8 +103,7 @@ std::size_t Grower::part(const Leaf &leaf, const Split &split)
         else
             m_right.push_back(row);
     }
-    std::copy(m_right.begin(), m_right.end(),
-              m_rows.begin() + static_cast<std::ptrdiff_t>(at));
+    std::copy(m_right.begin(), m_right.end(), m_rows.begin() + static_cast<std::ptrdiff_t>(at));
     return at;
 }
 
@@ -150,8 +149,8 @@ void Grower::grow(std::vector<std::uint32_t> rows, std::span<const std::uint32_t
             static_cast<std::int32_t>(split.feature), left, m_bins.edge(split.feature, split.bin),
             split.missingLeft};
         m_parted[static_cast<std::size_t>(parent.leaf.node - m_root)] = {
-            static_cast<std::int32_t>(split.feature), left,
-            static_cast<std::uint8_t>(split.bin), split.missingLeft};
+            static_cast<std::int32_t>(split.feature), left, static_cast<std::uint8_t>(split.bin),
+            split.missingLeft};
         model.nodes.resize(model.nodes.size() + 2);
         m_parted.resize(m_parted.size() + 2);
 

@@ -13,9 +13,9 @@ namespace engine {
 struct GrowOptions
 {
     int leaves = 31;
-    int leastRows = 20;        ///< in a leaf
+    int leastRows = 20;         ///< in a leaf
     double leastHessian = 1e-3; ///< in a leaf
-    double ridge = 1.0;        ///< added to the curvature of a leaf
+    double ridge = 1.0;         ///< added to the curvature of a leaf
     double leastGain = 1e-9;
 };
 
@@ -26,7 +26,7 @@ public:
 
     struct Leaf
     {
-        std::int32_t node; ///< in the model
+        std::int32_t node;      ///< in the model
         std::size_t begin, end; ///< its rows in rows()
         double gradient, hessian;
     };
