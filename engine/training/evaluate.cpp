@@ -82,7 +82,7 @@ Result<Evaluation> evaluate(const FullScorer &model, const Dataset &history, con
     std::vector<float> scores(perBlock * model.stride());
     std::map<std::string, Mean> means;
     Evaluation evaluation;
-    std::vector<std::vector<std::int64_t>> histories;
+    std::vector<std::vector<std::int64_t>> histories, masked;
     std::vector<std::vector<std::uint32_t>> relevant;
     const auto flush = [&]() -> Result<> {
         DR_RETURN_IF_ERROR(model.scoreAll(histories, scores));
@@ -90,11 +90,12 @@ Result<Evaluation> evaluate(const FullScorer &model, const Dataset &history, con
             const std::span row(scores.data() + b * model.stride(), model.items());
             std::vector<std::size_t> ranks;
             for (const auto label : relevant[b])
-                ranks.push_back(rankAgainstModel(row, histories[b], label));
+                ranks.push_back(rankAgainstModel(row, masked[b], label));
             addMetrics(std::move(ranks), means);
         }
         evaluation.users += histories.size();
         histories.clear();
+        masked.clear();
         relevant.clear();
         return {};
     };
@@ -102,7 +103,7 @@ Result<Evaluation> evaluate(const FullScorer &model, const Dataset &history, con
         if (stop.stop_requested())
             return fail(ErrorCode::Halted, "The evaluation was stopped");
         const auto events = history.of(s);
-        const std::vector<std::int64_t> raw(events.begin(), events.end());
+        std::vector<std::int64_t> raw(events.begin(), events.end());
         auto known = knownItems(raw, history.items);
         const auto labels = test.of(s);
         std::vector<std::uint32_t> wanted(labels.begin(), labels.end());
@@ -112,7 +113,8 @@ Result<Evaluation> evaluate(const FullScorer &model, const Dataset &history, con
             return std::binary_search(known.begin(), known.end(), static_cast<std::int64_t>(item));
         });
         if (!wanted.empty()) {
-            histories.push_back(std::move(known));
+            histories.push_back(std::move(raw)); // in its order, which a sequence model reads
+            masked.push_back(std::move(known));
             relevant.push_back(std::move(wanted));
         }
         if (histories.size() == perBlock || (s + 1 == history.shoppers() && !histories.empty()))
