@@ -7,7 +7,7 @@
 #include "engine/scoring/open_scorer.h"
 #include "engine/training/evaluate.h"
 #include "engine/training/sequence/sequence_quantise.h"
-#include "engine/training/sequence/sequence_training.h"
+#include "tests/bench/sequence_bench.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -18,67 +18,18 @@
 #include <fmt/format.h>
 
 using namespace engine;
+using namespace bench;
 namespace fs = std::filesystem;
 
 namespace {
 
 struct Arguments
 {
-    std::string data = "synthetic:demo", format = "lists", columns, recipe, from, out;
+    std::string data = "synthetic:demo", format = "lists", columns, recipe, products, from, out;
     std::vector<std::string> set;
     std::uint64_t seed = 1;
     int threads = 2, minutes = 600;
     bool test = false, quantise = false;
-};
-
-template <class T>
-T orExit(Result<T> result)
-{
-    if (!result) {
-        fmt::print(stderr, "{}\n", result.error().text());
-        std::exit(exitCode(result.error().code));
-    }
-    return std::move(*result);
-}
-
-void orExit(const Result<> &result)
-{
-    if (!result) {
-        fmt::print(stderr, "{}\n", result.error().text());
-        std::exit(exitCode(result.error().code));
-    }
-}
-
-double secondsSince(MonoTime start)
-{
-    return static_cast<double>((systemClock().now() - start).count()) / 1e6;
-}
-
-class Printer final : public TrainMonitor
-{
-public:
-    explicit Printer(int minutes)
-        : m_start(systemClock().now()), m_deadline(m_start + std::chrono::minutes(minutes))
-    {
-    }
-    void progress(const std::string &, double) override {}
-    void metric(const std::string &name, std::int64_t step, double value) override
-    {
-        const double cpu = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-        fmt::print("{:6.1f} s, {:6.1f} s of CPU: epoch {}: {} {:.4f}\n", secondsSince(m_start), cpu,
-                   step, name, value);
-        std::fflush(stdout);
-    }
-    void note(const std::string &sentence) override { fmt::print("{}\n", sentence); }
-    std::stop_token stop() const override { return {}; }
-    const Clock &clock() const override { return systemClock(); }
-    MonoTime deadline() const override { return m_deadline; }
-    std::optional<Bytes> resumeFrom() override { return std::nullopt; }
-    bool isCheckpointDue() const override { return false; }
-    Result<> checkpoint(const Bytes &) override { return {}; }
-
-private:
-    MonoTime m_start, m_deadline;
 };
 
 /// One event of each shopper per held-out part, from the end; shoppers with fewer than three events
@@ -122,27 +73,6 @@ Dataset load(const Arguments &arguments)
     return orExit(importFile(arguments.data, options));
 }
 
-/// Writes, signs with a throw-away key, reads back: what a replica would load.
-Package packaged(const TrainedModel &model, const Dataset &data, const fs::path &folder)
-{
-    fs::remove_all(folder);
-    const auto key = orExit(SigningKey::loadOrCreate(folder.string() + ".key"));
-    auto manifest = model.manifest;
-    manifest.version = "1";
-    std::vector<TensorSource> tensors;
-    for (const auto &tensor : model.tensors)
-        tensors.push_back({tensor.name, tensor.dtype, tensor.shape, tensor.data});
-    std::string ids;
-    for (const auto &id : data.itemIds)
-        ids += id + "\n";
-    auto files = model.files;
-    files["items.txt"] = Bytes(ids.begin(), ids.end());
-    orExit(writePackage(folder, manifest, tensors, key, files));
-    PackagePolicy policy;
-    policy.trusted = key.publicKey();
-    return orExit(readPackage(folder, policy));
-}
-
 void printMetrics(const char *what, const Evaluation &evaluation)
 {
     fmt::print("{}: HR@10 {:.4f} NDCG@10 {:.4f} +- {:.4f} over {} shoppers in {:.1f} s\n", what,
@@ -175,6 +105,7 @@ int main(int argc, char **argv)
     app.add_option("--format", arguments.format, "csv, pairs or lists");
     app.add_option("--columns", arguments.columns, "role=name,...");
     app.add_option("--recipe", arguments.recipe, "a recipe file");
+    app.add_option("--products", arguments.products, "attributes of the items, JSON");
     app.add_option("--set", arguments.set, "name=value");
     app.add_option("--from", arguments.from, "a package of this bench: fine-tune or distil");
     app.add_option("--out", arguments.out, "where the package goes");
@@ -195,6 +126,8 @@ int main(int argc, char **argv)
         order.recipe = orExit(readRecipe(arguments.recipe));
     for (const auto &setting : arguments.set)
         orExit(setSetting(order.recipe, setting));
+    if (!arguments.products.empty())
+        order.products = arguments.products;
     order.seed = arguments.seed;
     order.threads = arguments.threads;
     if (!arguments.from.empty()) {

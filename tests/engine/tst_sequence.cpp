@@ -1,6 +1,8 @@
 // The family sequence: it learns, never beats the oracle, goes on after an interruption to the same
 // bytes, survives NaN, and a reply has the same bits alone and in a batch.
 
+#include "engine/base/files.h"
+#include "engine/data/item_attributes.h"
 #include "engine/data/oracle.h"
 #include "engine/data/split.h"
 #include "engine/scoring/int8_panels.h"
@@ -46,6 +48,8 @@ private Q_SLOTS:
     void maskedPretrainingServesAndStarts();
     void distilledStudentIsSmaller();
     void gbceLearns();
+    void attributesAreRead();
+    void attributesBecomePartOfTheItems();
     void badInputIsRefused_data();
     void badInputIsRefused();
 
@@ -504,6 +508,48 @@ void TestSequence::gbceLearns()
     const auto ndcg = quality(packaged(quick({"loss=gbce", "epochs=15"})));
     qInfo("tiny: gbce %.4f, popularity %.4f", ndcg, popular.ndcg);
     QVERIFY(ndcg > popular.ndcg);
+}
+
+void TestSequence::attributesAreRead()
+{
+    const std::filesystem::path file = m_dir.filePath(QStringLiteral("a.json")).toStdString();
+    const std::vector<std::string> ids{"7", "8", "9"};
+    QVERIFY(writeTextAtomically(file, R"({"8": [1, "red", 1], "7": ["red"], "44": [5]})"));
+    const auto read = readItemAttributes(file, ids);
+    QVERIFY2(read, read ? "" : read.error().text().c_str());
+    QCOMPARE(read->count, 2u);
+    QCOMPARE(read->of[1].size(), std::size_t{2});
+    QCOMPARE(read->of[0].size(), std::size_t{1});
+    QVERIFY(read->of[2].empty());
+    QCOMPARE(read->unknownItems, std::uint64_t{1});
+    QCOMPARE(read->bareItems, std::uint64_t{1});
+    for (const auto *broken : {R"({"8": 1})", R"({"8": [1.5]})", R"([1])", R"({"8": [1)"}) {
+        QVERIFY(writeTextAtomically(file, broken));
+        const auto result = readItemAttributes(file, ids);
+        QVERIFY2(!result, broken);
+        QVERIFY(result.error().text().find("a.json") != std::string::npos);
+    }
+}
+
+void TestSequence::attributesBecomePartOfTheItems()
+{
+    std::string json = "{";
+    for (std::uint32_t i = 0; i < m_all.items; ++i)
+        json += (i > 0 ? "," : "") + ("\"" + m_all.itemIds[i] + "\": [")
+                + std::to_string(m_shop->category(i)) + "]";
+    const std::filesystem::path file = m_dir.filePath(QStringLiteral("c.json")).toStdString();
+    QVERIFY(writeTextAtomically(file, json + "}"));
+    auto with = order({"factors=16", "blocks=1", "negatives=200", "epochs=15"});
+    with.products = file;
+    QuietMonitor monitor;
+    const auto model = trainSequence(m_split.train, kNoValid, with, monitor);
+    QVERIFY2(model, model ? "" : model.error().text().c_str());
+    const auto package = packaged(*model);
+    QVERIFY(package.find("attributes") == nullptr);
+    const auto ndcg = quality(package), without = quality(packaged(quick({"epochs=15"})));
+    qInfo("tiny: with attributes %.4f, without %.4f", ndcg, without);
+    QVERIFY(ndcg > 0.8 * without);
+    QVERIFY(ndcg != without);
 }
 
 void TestSequence::badInputIsRefused_data()

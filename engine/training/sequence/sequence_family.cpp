@@ -26,7 +26,8 @@ Reads pairs, lists and csv (columns user, item, time). Settings, all optional:
   task=next|masked      next item, or hidden items (a start for finetune)
   loss=softmax|gbce, negatives, calibration, smoothing, mask-share
   dropout, item-dropout, weight-decay, average   regularisation; average of the weights per step
-  learning-rate, warm-up, decay=none|cosine, clip, batch, piece, epochs, patience
+  learning-rate, warm-up, decay=none|cosine, clip, batch, piece, epochs,
+  steps, patience
   validation-shoppers, all-windows=true|false
   distil, temperature   above 0, finetune --from is a teacher and the model a fresh, smaller one
   int8=true             weights as bytes with scales

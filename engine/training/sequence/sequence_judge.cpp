@@ -129,14 +129,15 @@ SequenceQuality SequenceJudge::block(std::size_t first, std::size_t end, const S
 }
 
 SequenceQuality SequenceJudge::measure(const SequenceNet &net, const at::Tensor &flat,
-                                       WorkTeam &team) const
+                                       const at::Tensor &table, WorkTeam &team) const
 {
     const auto blocks = (m_cases.size() + kBlockShoppers - 1) / kBlockShoppers;
     std::vector<SequenceQuality> sums(blocks);
     std::atomic<std::size_t> next{0};
     team.run([&](int) {
         const c10::InferenceMode inference;
-        const auto views = net.views(flat);
+        auto views = net.views(flat);
+        views.front() = table;
         for (auto b = next++; b < blocks; b = next++)
             sums[b] = block(b * kBlockShoppers, std::min(m_cases.size(), (b + 1) * kBlockShoppers),
                             net, views);

@@ -23,8 +23,9 @@ public:
     /// How many last events of each shopper must not be trained on.
     [[nodiscard]] const std::vector<std::uint8_t> &heldOut() const { return m_heldOut; }
     [[nodiscard]] std::size_t shoppers() const { return m_cases.size(); }
+    /// `table`: the items' embeddings, composed if they have attributes.
     [[nodiscard]] SequenceQuality measure(const SequenceNet &net, const at::Tensor &flat,
-                                          WorkTeam &team) const;
+                                          const at::Tensor &table, WorkTeam &team) const;
 
 private:
     struct Case

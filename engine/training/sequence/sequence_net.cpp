@@ -42,7 +42,8 @@ at::Tensor Dropper::operator()(const at::Tensor &x, double p)
     return x.mul(mask);
 }
 
-SequenceNet::SequenceNet(std::uint32_t items, const SequenceOptions &options)
+SequenceNet::SequenceNet(std::uint32_t items, const SequenceOptions &options,
+                         std::uint32_t attributes)
     : m_factors(options.factors), m_heads(options.heads), m_blocks(options.blocks),
       m_dropout(options.dropout), m_itemDropout(options.itemDropout)
 {
@@ -68,6 +69,8 @@ SequenceNet::SequenceNet(std::uint32_t items, const SequenceOptions &options)
         add(name + "narrow.weight", {d, f});
         add(name + "narrow.bias", {d});
     }
+    if (attributes > 0)
+        add("attributes", {attributes, d});
 }
 
 void SequenceNet::add(std::string name, std::vector<std::int64_t> shape)

@@ -38,15 +38,18 @@ private:
 class SequenceNet
 {
 public:
-    SequenceNet(std::uint32_t items, const SequenceOptions &options);
+    /// `attributes`: how many there are, 0 for none.
+    SequenceNet(std::uint32_t items, const SequenceOptions &options, std::uint32_t attributes = 0);
 
     [[nodiscard]] const std::vector<NetPart> &parts() const { return m_parts; }
     [[nodiscard]] std::int64_t size() const { return m_size; } ///< floats of the flat tensor
     [[nodiscard]] std::int64_t factors() const { return m_factors; }
     [[nodiscard]] std::int64_t items() const { return m_parts.front().shape[0]; }
     [[nodiscard]] at::Tensor start(std::uint64_t seed) const;
-    /// Views of `flat`, in the order of parts(); the first is the item table [items, d].
+    /// Views of `flat`, in the order of parts(); the first is the item table [items, d], the last
+    /// that of the attributes when there are some.
     [[nodiscard]] std::vector<at::Tensor> views(const at::Tensor &flat) const;
+    [[nodiscard]] bool hasAttributes() const { return m_parts.back().name == "attributes"; }
 
     struct Masked
     {

@@ -67,6 +67,7 @@ Result<SequenceOptions> sequenceOptions(const Recipe &recipe, SequenceOptions op
     in.choice("decay", options.decay, {"none", "cosine"});
     in.number("clip", options.clip, 0, 1e6);
     in.whole("epochs", options.epochs, 1, 10'000);
+    in.whole("steps", options.steps, 0, 100'000'000);
     in.whole("patience", options.patience, 1, 10'000);
     in.whole("validation-shoppers", options.validationShoppers, 10, 1'000'000);
     in.flag("all-windows", options.allWindows);

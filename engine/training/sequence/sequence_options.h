@@ -35,6 +35,7 @@ struct SequenceOptions
     std::string decay = "none"; ///< none, cosine: down to a twentieth at the last of `epochs`
     double clip = 5;            ///< largest norm of a step's gradient; 0: none
     int epochs = 200, patience = 10;
+    int steps = 0; ///< at most, in all; 0: no limit
     int validationShoppers = 20000;
     bool allWindows = true; ///< of a history longer than `length`, else the newest alone
     double distil = 0;      ///< weight of the teacher in the loss; above 0 --from is the teacher

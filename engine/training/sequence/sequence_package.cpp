@@ -103,6 +103,8 @@ std::vector<OwnedTensor> packageTensors(const SequenceNet &net, const at::Tensor
     std::vector<OwnedTensor> tensors;
     const float *data = flat.data_ptr<float>();
     for (const auto &part : net.parts()) {
+        if (part.name == "attributes")
+            continue; // within the items already
         const std::span values(data + part.offset, static_cast<std::size_t>(part.count));
         if (options.int8 && isQuantised(part.name, part.shape))
             addQuantised(tensors, part.name, part.shape, values);

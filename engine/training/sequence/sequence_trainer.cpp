@@ -37,10 +37,10 @@ std::string fourDigits(double value)
 
 SequenceTrainer::SequenceTrainer(const SequenceNet &net, const Dataset &train, const Dataset &valid,
                                  const SequenceOptions &options, const SequenceTeacher *teacher,
-                                 TrainMonitor &monitor)
+                                 const ItemComposer *composer, TrainMonitor &monitor)
     : m_net(net), m_options(options), m_monitor(monitor), m_judge(train, valid, options),
       m_windows(trainingWindows(train, m_judge.heldOut(), options)), m_train(train),
-      m_teacher(teacher),
+      m_teacher(teacher), m_composer(composer),
       m_team(options.device == "cpu" ? options.threads : 1, [] { at::set_num_threads(1); })
 {
     keepFreedMemory();
@@ -68,6 +68,8 @@ std::uint64_t SequenceTrainer::drawKey() const
 
 bool SequenceTrainer::isOutOfTime() const
 {
+    if (m_options.steps > 0 && m_state.steps >= m_options.steps)
+        return true;
     return m_monitor.clock().now() >= m_monitor.deadline();
 }
 
@@ -101,6 +103,9 @@ SequenceTrainer::StepEnd SequenceTrainer::step(const Step &step, double share)
     auto &gradient = m_workers.front().gradient();
     for (std::size_t m = 1; m < members; ++m)
         gradient.add_(m_workers[m].gradient());
+    auto gradients = m_net.views(gradient);
+    if (m_composer)
+        m_composer->spread(gradients.front(), gradients.back());
     double loss = 0;
     std::size_t summed = 0;
     for (const auto &outcome : outcomes) {
@@ -127,6 +132,8 @@ SequenceTrainer::StepEnd SequenceTrainer::step(const Step &step, double share)
                                             / (10.0 + static_cast<double>(m_state.steps)));
         m_state.average.lerp_(m_weights, 1 - keep);
     }
+    if (m_composer)
+        m_table = tableOf(m_weights, m_table);
     m_state.lossSum += loss;
     m_state.predictions += static_cast<double>(summed);
     return StepEnd::Done;
@@ -145,6 +152,7 @@ Result<> SequenceTrainer::rollBack()
     m_state = m_safe.clone();
     m_weights.copy_(m_state.weights);
     m_state.weights = m_weights;
+    m_table = tableOf(m_weights, m_table);
     m_monitor.note("NaN or infinity at step " + std::to_string(step) + ": rolled back to step "
                    + std::to_string(m_state.steps) + ", learning rate lowered to "
                    + std::to_string(m_state.rate) + " of what was asked");
@@ -161,6 +169,22 @@ Result<> SequenceTrainer::keepCheckpoint()
     return {};
 }
 
+at::Tensor SequenceTrainer::tableOf(const at::Tensor &flat, at::Tensor &space) const
+{
+    const auto views = m_net.views(flat);
+    if (!m_composer)
+        return views.front();
+    if (!space.defined())
+        space = at::zeros_like(views.front());
+    m_composer->compose(views.front(), views.back(), space);
+    return space;
+}
+
+SequenceQuality SequenceTrainer::quality(const at::Tensor &flat)
+{
+    return m_judge.measure(m_net, flat, tableOf(flat, m_judgedTable), m_team);
+}
+
 void SequenceTrainer::judge()
 {
     const auto &judged = m_options.average > 0 ? m_state.average : m_weights;
@@ -169,11 +193,11 @@ void SequenceTrainer::judge()
         m_state.bestEpoch = m_state.epoch;
         return;
     }
-    const auto quality = m_judge.measure(m_net, judged, m_team);
-    m_monitor.metric("validation ndcg@10", m_state.epoch, quality.ndcg10);
-    m_monitor.metric("validation hr@10", m_state.epoch, quality.hr10);
-    if (quality.ndcg10 > m_state.bestValue) {
-        m_state.bestValue = quality.ndcg10;
+    const auto found = quality(judged);
+    m_monitor.metric("validation ndcg@10", m_state.epoch, found.ndcg10);
+    m_monitor.metric("validation hr@10", m_state.epoch, found.hr10);
+    if (found.ndcg10 > m_state.bestValue) {
+        m_state.bestValue = found.ndcg10;
         m_state.bestEpoch = m_state.epoch;
         m_state.best.copy_(judged);
         m_state.bad = 0;
@@ -238,8 +262,9 @@ Result<SequenceFit> SequenceTrainer::run(const at::Tensor &start)
         m_state.best = m_state.weights.clone();
     }
     m_weights = m_state.weights;
+    m_table = tableOf(m_weights, m_table);
     for (int m = 0; m < m_team.members(); ++m)
-        m_workers.emplace_back(m_net, m_train, m_options, m_weights, m_teacher);
+        m_workers.emplace_back(m_net, m_train, m_options, m_weights, m_table, m_teacher);
     m_safe = m_state.clone();
     while (m_state.epoch < m_options.epochs && m_state.bad < m_options.patience) {
         auto isWhole = epoch();
@@ -253,7 +278,7 @@ Result<SequenceFit> SequenceTrainer::run(const at::Tensor &start)
         judge();
         m_safe = m_state.clone();
         if (!*isWhole || isOutOfTime()) {
-            m_monitor.note("The time limit ended the training in epoch "
+            m_monitor.note("The limit of time or steps ended the training in epoch "
                            + std::to_string(m_state.epoch) + "; the best epoch so far is kept");
             break;
         }
@@ -261,14 +286,17 @@ Result<SequenceFit> SequenceTrainer::run(const at::Tensor &start)
             DR_RETURN_IF_ERROR(keepCheckpoint());
     }
     SequenceFit fit;
-    fit.weights = m_state.best.cpu();
     fit.epochs = m_state.epoch;
     fit.bestEpoch = m_state.bestEpoch;
     fit.steps = m_state.steps;
     fit.validationShoppers = m_judge.shoppers();
     fit.epochSeconds = std::move(m_epochSeconds);
     if (fit.validationShoppers > 0)
-        fit.validation = m_judge.measure(m_net, m_state.best, m_team);
+        fit.validation = quality(m_state.best);
+    // What is kept needs no attributes: they are part of every item.
+    if (m_composer)
+        m_net.views(m_state.best).front().copy_(tableOf(m_state.best, m_judgedTable));
+    fit.weights = m_state.best.cpu();
     return fit;
 }
 

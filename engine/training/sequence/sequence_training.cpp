@@ -95,8 +95,29 @@ Result<TrainedModel> trained(const Dataset &train, const Dataset &valid, const T
             flat = start->flat;
         }
     }
-    const SequenceNet net(train.items, options);
-    SequenceTrainer trainer(net, train, valid, options, teacher ? &*teacher : nullptr, monitor);
+    std::optional<ItemComposer> composer;
+    std::uint32_t attributes = 0;
+    if (order.products) {
+        const auto known = readItemAttributes(*order.products, train.itemIds);
+        if (!known)
+            return tl::unexpected(known.error());
+        monitor.note(std::to_string(known->count) + " attributes; "
+                     + std::to_string(known->bareItems) + " items have none, "
+                     + std::to_string(known->unknownItems) + " in the file are unknown");
+        attributes = known->count;
+        if (attributes > 0)
+            composer.emplace(*known);
+    }
+    const SequenceNet net(train.items, options, attributes);
+    if (flat.defined() && attributes > 0) {
+        // The package's items have theirs within: what is added starts at nothing.
+        auto wider = net.start(options.seed);
+        wider.zero_();
+        wider.narrow(0, 0, flat.size(0)).copy_(flat);
+        flat = wider;
+    }
+    SequenceTrainer trainer(net, train, valid, options, teacher ? &*teacher : nullptr,
+                            composer ? &*composer : nullptr, monitor);
     auto fit = trainer.run(flat);
     if (!fit)
         return tl::unexpected(std::move(fit.error()));

@@ -97,7 +97,7 @@ at::Tensor flags(const std::vector<std::uint8_t> &values, at::IntArrayRef shape,
 
 SequenceWorker::SequenceWorker(const SequenceNet &net, const Dataset &train,
                                const SequenceOptions &options, const at::Tensor &weights,
-                               const SequenceTeacher *teacher)
+                               const at::Tensor &table, const SequenceTeacher *teacher)
     : m_net(net), m_train(train), m_options(options), m_teacher(teacher),
       m_gradient(at::zeros_like(weights)), m_loss(train.items, options)
 {
@@ -105,6 +105,7 @@ SequenceWorker::SequenceWorker(const SequenceNet &net, const Dataset &train,
     m_tableGradient = gradients.front();
     for (const auto &view : net.views(weights))
         m_views.push_back(view.detach());
+    m_views.front() = table;
     for (std::size_t i = 1; i < m_views.size(); ++i) {
         m_views[i].requires_grad_(true);
         m_views[i].mutable_grad() = gradients[i]; // backward() adds into it in place

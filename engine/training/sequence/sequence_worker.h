@@ -18,9 +18,12 @@ struct SequenceTeacher
 class SequenceWorker
 {
 public:
-    /// `weights`: the flat tensor that the optimiser changes in place.
+    /// `weights`: the flat tensor that the optimiser changes in place; `table` [items, d]: what the
+    /// items enter and score with, a view of it or composed from it. The gradient of the table
+    /// stands at the place of the items.
     SequenceWorker(const SequenceNet &net, const Dataset &train, const SequenceOptions &options,
-                   const at::Tensor &weights, const SequenceTeacher *teacher);
+                   const at::Tensor &weights, const at::Tensor &table,
+                   const SequenceTeacher *teacher);
 
     [[nodiscard]] at::Tensor &gradient() { return m_gradient; }
     /// Adds the gradient of `scale` times the piece's summed loss; gives that loss, unscaled, and
@@ -38,7 +41,7 @@ private:
     const SequenceOptions &m_options;
     const SequenceTeacher *m_teacher;
     at::Tensor m_gradient, m_tableGradient;
-    std::vector<at::Tensor> m_views; ///< of the shared weights; all but the table gather gradients
+    std::vector<at::Tensor> m_views; ///< of the shared weights; all but the first gather gradients
     std::vector<at::Tensor> m_teacherViews;
     SequenceLoss m_loss;
 };
