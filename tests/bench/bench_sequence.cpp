@@ -138,7 +138,8 @@ int main(int argc, char **argv)
     std::string scratch = (fs::temp_directory_path() / "bench_sequence.XXXXXX").string();
     if (::mkdtemp(scratch.data()) == nullptr)
         return 6;
-    const fs::path out = arguments.out.empty() ? fs::path(scratch) / "package" : arguments.out;
+    const fs::path out =
+        arguments.out.empty() ? fs::path(scratch) / "package" : fs::path(arguments.out);
     Printer monitor(arguments.minutes);
     const auto start = systemClock().now();
     auto model = orExit(trainSequence(parts.train, parts.valid, order, monitor));

@@ -112,7 +112,7 @@ TrainOrder TestSequence::order(const std::vector<std::string> &set) const
 TrainedModel TestSequence::quick(const std::vector<std::string> &set)
 {
     auto all = set;
-    all.insert(all.end(), {"factors=16", "blocks=1", "negatives=200"});
+    all.insert(all.end(), {"factors=16", "blocks=1", "negatives=200", "batch=128", "piece=128"});
     QuietMonitor monitor;
     auto model = trainSequence(m_split.train, kNoValid, order(all), monitor);
     if (!model)
@@ -470,13 +470,13 @@ void TestSequence::fineTuningGoesOnFromThePackage()
 
 void TestSequence::maskedPretrainingServesAndStarts()
 {
-    const auto pretrained = packaged(quick({"task=masked", "epochs=8"}));
+    const auto pretrained = packaged(quick({"task=masked", "epochs=20"}));
     const auto popular =
         popularityQuality(popularityOrder(m_split.train), m_all, m_split.test, nullptr);
     const auto ndcg = quality(pretrained);
     qInfo("tiny: masked %.4f", ndcg);
     QVERIFY(ndcg > 0.5 * popular.ndcg);
-    auto from = order({"epochs=8"});
+    auto from = order({"epochs=8", "batch=128"});
     from.initial = pretrained;
     QuietMonitor monitor;
     const auto model = trainSequence(m_split.train, kNoValid, from, monitor);
@@ -487,7 +487,8 @@ void TestSequence::maskedPretrainingServesAndStarts()
 
 void TestSequence::distilledStudentIsSmaller()
 {
-    auto from = order({"factors=16", "blocks=1", "distil=0.7", "temperature=2", "epochs=8"});
+    auto from = order({"factors=16", "blocks=1", "distil=0.7", "temperature=2", "epochs=8",
+                       "batch=128", "piece=128"});
     from.initial = m_package;
     QuietMonitor monitor;
     const auto student = trainSequence(m_split.train, kNoValid, from, monitor);
@@ -539,7 +540,8 @@ void TestSequence::attributesBecomePartOfTheItems()
                 + std::to_string(m_shop->category(i)) + "]";
     const std::filesystem::path file = m_dir.filePath(QStringLiteral("c.json")).toStdString();
     QVERIFY(writeTextAtomically(file, json + "}"));
-    auto with = order({"factors=16", "blocks=1", "negatives=200", "epochs=15"});
+    auto with =
+        order({"factors=16", "blocks=1", "negatives=200", "epochs=15", "batch=128", "piece=128"});
     with.products = file;
     QuietMonitor monitor;
     const auto model = trainSequence(m_split.train, kNoValid, with, monitor);

@@ -30,9 +30,11 @@ SequenceOptions defaultSequence(const Dataset &train)
     options.feedForward = 2 * options.factors;
     options.dropout = perShopper < 30 ? 0.5 : perShopper < 80 ? 0.3 : 0.2;
     options.itemDropout = options.dropout;
-    options.batch = events < 20'000 ? 1024 : events < 500'000 ? 2048 : 8192;
-    options.piece = options.batch < 4096 ? 1024 : 2048;
-    options.average = events < 20'000 ? 0.99 : 0.999;
+    // Few events need small steps, so that there are enough of them.
+    options.batch = events < 50'000 ? 256 : events < 500'000 ? 768 : 8192;
+    options.piece = std::clamp(options.batch / 2, 128, 2048);
+    options.learningRate = events < 50'000 ? 3e-3 : 1e-3;
+    options.average = events < 50'000 ? 0.99 : 0.999;
     // A step costs about as much for 1,000 items as for one; huge catalogues gain from more.
     options.negatives = static_cast<int>(std::clamp<std::uint64_t>(train.items / 4, 1000, 3000));
     return options;
