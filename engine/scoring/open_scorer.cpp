@@ -3,6 +3,7 @@
 #include "engine/scoring/ctr_scorer.h"
 #include "engine/scoring/mf_scorer.h"
 #include "engine/scoring/popularity_scorer.h"
+#include "engine/scoring/sequence_scorer.h"
 
 namespace engine {
 
@@ -12,6 +13,8 @@ Result<std::unique_ptr<FullScorer>> openFullScorer(const Package &package)
         return MfScorer::open(package);
     if (package.manifest.family == "popularity")
         return PopularityScorer::open(package);
+    if (package.manifest.family == "sequence")
+        return SequenceScorer::open(package);
     return fail(ErrorCode::InvalidInput, "This program cannot score models of the family \""
                                              + package.manifest.family + "\"; update it");
 }

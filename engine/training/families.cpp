@@ -2,6 +2,7 @@
 
 #include "engine/training/popularity_family.h"
 #include "engine/training/search/search_family.h"
+#include "engine/training/sequence/sequence_family.h"
 #include "engine/training/ctr/ctr_family.h"
 #include "engine/training/demand/demand_family.h"
 
@@ -10,9 +11,8 @@ namespace engine {
 const std::vector<const Family *> &families()
 {
     // One line per family: &xxxFamily() of engine/training/xxx/xxx_family.h.
-    static const std::vector<const Family *> all{&popularityFamily(), &searchFamily()};
-    static const std::vector<const Family *> all{&ctrFamily()};
-    static const std::vector<const Family *> all{&demandFamily()};
+    static const std::vector<const Family *> all{&popularityFamily(), &sequenceFamily(),
+                                                 &searchFamily(), &ctrFamily(), &demandFamily()};
     return all;
 }
 
