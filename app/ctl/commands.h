@@ -16,6 +16,8 @@ struct Context
 };
 
 void addShopCommands(CLI::App &app, Context &context);
+/// `shop attach`, of `shop`.
+void addAttachCommand(CLI::App &shop, Context &context);
 /// Backups and restore, in the group that addShopCommands made.
 void addBackupCommands(CLI::App &app, Context &context);
 void addDrillCommands(CLI::App &app, Context &context);
