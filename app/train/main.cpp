@@ -11,7 +11,7 @@
 #include "engine/model/registry.h"
 #include "engine/scoring/open_scorer.h"
 #include "engine/training/evaluate.h"
-#include "engine/training/ials.h"
+#include "engine/training/mf/ials.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
