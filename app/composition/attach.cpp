@@ -32,7 +32,8 @@ Result<ShopStatus> attachShop(const Paths &paths, const AttachOrder &order)
     const auto attached = inquire(order.replicas, order.standby, order.model);
     DR_RETURN_IF_ERROR(attached);
     auto cluster = LocalCluster::open(paths, systemClock(), {.name = "drillctl shop attach"});
-    DR_RETURN_IF_ERROR(cluster);
+    if (!cluster)
+        return tl::unexpected(cluster.error());
     DR_RETURN_IF_ERROR(mustBeDown(**cluster));
     const auto before = readAttached(*folder);
     DR_RETURN_IF_ERROR(writeAttached(*folder, *attached));

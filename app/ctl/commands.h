@@ -25,6 +25,7 @@ void addRecordingCommands(CLI::App &app, Context &context);
 void addExportCommands(CLI::App &recording, Context &context); ///< of `recording`
 void addModelCommands(CLI::App &app, Context &context);
 void addBenchCommands(CLI::App &app, Context &context);
+void addBenchShopCommand(CLI::App &bench, Context &context); ///< of `bench`
 void addSystemCommands(CLI::App &app, Context &context);
 void addPlayCommand(CLI::App &app, Context &context);
 void addCompareCommand(CLI::App &app, Context &context);

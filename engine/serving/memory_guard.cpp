@@ -1,7 +1,10 @@
 #include "engine/serving/memory_guard.h"
 
+#include "engine/base/clock.h"
+
 #include <algorithm>
 #include <fstream>
+#include <mutex>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -29,6 +32,39 @@ std::filesystem::path ownGroup()
         if (line.starts_with("0::/"))
             return "/sys/fs/cgroup" + line.substr(3);
     return {};
+}
+
+/// What of a group's memory cannot simply be given back: not the pages of files.
+std::uint64_t groupUses(const std::filesystem::path &group)
+{
+    const auto current = number(group / "memory.current").value_or(0);
+    std::uint64_t files = 0;
+    std::ifstream stat(group / "memory.stat");
+    std::string name;
+    std::uint64_t value = 0;
+    while (stat >> name >> value)
+        if (name == "inactive_file" || name == "active_file")
+            files += value;
+    return current > files ? current - files : 0;
+}
+
+/// Of the group; looked at again after 20 ms, since it takes three files.
+std::optional<std::uint64_t> leftInGroup(const std::filesystem::path &group)
+{
+    static std::mutex mutex; // the two below
+    static std::optional<std::uint64_t> left;
+    static MonoTime next{0};
+    const std::lock_guard lock(mutex);
+    const auto now = systemClock().now();
+    if (now < next)
+        return left;
+    next = now + Micros{20'000};
+    left.reset();
+    if (const auto most = number(group / "memory.max")) {
+        const auto used = groupUses(group);
+        left = *most > used ? *most - used : 0;
+    }
+    return left;
 }
 
 void consider(std::optional<std::uint64_t> &least, std::uint64_t limit, std::uint64_t used)
@@ -59,8 +95,8 @@ std::optional<std::uint64_t> MemoryGuard::left() const
             consider(least, data.rlim_cur, heap * page);
     }
     if (!m_group.empty())
-        if (const auto most = number(m_group / "memory.max"))
-            consider(least, *most, number(m_group / "memory.current").value_or(0));
+        if (const auto inGroup = leftInGroup(m_group))
+            consider(least, *inGroup, 0);
     return least;
 }
 

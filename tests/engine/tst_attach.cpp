@@ -2,6 +2,7 @@
 // our form, the gateway looks after them as after its own, and what cannot be done is said.
 
 #include "engine/agent/attached.h"
+#include "engine/base/files.h"
 #include "engine/drill/attached_targets.h"
 #include "engine/drill/drill_file.h"
 #include "engine/serving/model_inquiry.h"

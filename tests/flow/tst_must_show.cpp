@@ -2,6 +2,7 @@
 // more than what was under way, a freeze is over for shoppers within seconds, an overload with
 // retries ends with its cause. DRILLROOM_SLOW=1: 50 kills, 10 freezes, 30 s of overload.
 
+#include "engine/base/files.h"
 #include "tests/support/gateway_bed.h"
 #include "tests/support/given_time.h"
 #include "tests/support/lone_node.h"
