@@ -3,6 +3,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/serving/model_dialect.h"
 
 #include <cstdint>
 #include <string>
@@ -19,6 +20,9 @@ struct ModelAnswer
 
 /// One recommendation for a short history, from a replica or the gateway at 127.0.0.1:port.
 [[nodiscard]] ModelAnswer askModel(std::uint16_t port, std::uint32_t items, Micros limit);
+/// The same from a server that is not ours.
+[[nodiscard]] ModelAnswer askModel(const std::string &address, const ModelDialect &dialect,
+                                   std::uint32_t items, Micros limit);
 /// Loads a version of the model ("" = that of its start) through the repository API of the server
 /// at 127.0.0.1:port; Untrusted when the server refuses it.
 [[nodiscard]] Result<> askToLoad(std::uint16_t port, const std::string &version, Micros limit);

@@ -184,6 +184,9 @@ ShopStatus Shop::statusLocked() const
         one.name = process.plan.target;
         one.role = process.plan.role;
         one.address = process.port ? fmt::format("127.0.0.1:{}", process.port) : "";
+        if (process.plan.attachedAt)
+            one.address = process.plan.attachedAddress;
+        one.attached = process.plan.attachedAt.has_value();
         one.state = name(process.state);
         one.model = process.model;
         one.version = process.version;
@@ -208,13 +211,19 @@ Result<> Shop::startLoad(const LoadSpec &spec)
     const auto line = lineOf("traffic");
     if (!line)
         return fail(ErrorCode::Unavailable, "The shop's traffic is not running; start the shop");
-    return line->startLoad(spec);
+    m_loaded = true; // before: it takes a moment until everything measures
+    auto started = line->startLoad(spec);
+    if (!started && started.error().code != ErrorCode::Busy) // Busy: another load runs
+        m_loaded = false;
+    return started;
 }
 
 Result<> Shop::stopLoad()
 {
     const auto line = lineOf("traffic");
-    return line ? line->stopLoad() : Result<>{};
+    auto stopped = line ? line->stopLoad() : Result<>{};
+    m_loaded = false;
+    return stopped;
 }
 
 Result<> Shop::setRate(double rate)
@@ -234,7 +243,8 @@ Result<> Shop::setSwitches(const Switches &switches)
         if (const auto *process = find("gateway"))
             gateway = process->line;
         for (auto &process : m_processes)
-            if (switches.restart && process.state == ProcessState::Down && !process.startAt)
+            if (switches.restart && process.state == ProcessState::Down && !process.startAt
+                && !process.plan.attachedAt)
                 process.startAt = m_clock.now();
     }
     return gateway ? gateway->setSwitches(switches) : Result<>{};
@@ -270,6 +280,10 @@ Result<> Shop::setSafeguards(const Safeguards &safeguards)
             return fail(ErrorCode::InvalidInput,
                         "Verification is switched off on synthetic shops only; this one has real "
                         "data");
+        if (!safeguards.verification && m_plan.dialect)
+            return fail(ErrorCode::InvalidInput,
+                        "The replicas of this shop are attached; whether they verify their models "
+                        "is not ours to say");
         auto configured = configure(safeguards);
         DR_RETURN_IF_ERROR(configured);
         changed = std::move(*configured);
@@ -337,11 +351,26 @@ Result<> Shop::restart(const std::string &target, const std::string &by)
     auto *process = find(target);
     if (!process || m_state != State::Up)
         return fail(ErrorCode::NotFound, target + " is not a process of the running shop");
+    if (process->plan.attachedAt)
+        return fail(ErrorCode::InvalidInput,
+                    target + " is attached; restart it where it was started");
     process->restartedBy = by;
     process->startAt = m_clock.now();
     if (process->id.pid != 0)
         signalGroup(process->id, SIGKILL);
     return {};
+}
+
+Result<> Shop::mayTouch(const std::string &target) const
+{
+    const std::lock_guard lock(m_mutex);
+    const auto *process = find(target); // an edge is no process
+    if (!process || !process->plan.attachedAt)
+        return {};
+    return fail(ErrorCode::Unavailable,
+                fmt::format("{0} is attached at {1}, not a process of this shop: faults on it go "
+                            "by the wire alone, as in network.cut of gateway->{0}",
+                            target, process->plan.attachedAddress));
 }
 
 Result<> Shop::mayBreak(const std::string &target, const std::set<std::string> &broken) const
@@ -453,8 +482,15 @@ bool Shop::answersCorrectly(const std::string &target)
     std::string role, digest;
     std::uint32_t items = 0;
     {
-        const std::lock_guard lock(m_mutex);
+        std::unique_lock lock(m_mutex);
         const auto *process = find(target);
+        if (process && process->plan.attachedAt) {
+            const auto address = process->plan.attachedAddress;
+            const auto dialect = *m_plan.dialect;
+            items = m_plan.items;
+            lock.unlock();
+            return askModel(address, dialect, items, kAsk).correct;
+        }
         if (!process || !process->line)
             return false;
         port = process->port;

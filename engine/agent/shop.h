@@ -41,6 +41,8 @@ public:
     void forgetController() { m_forget = true; }
     [[nodiscard]] bool isWanted() const { return m_wanted; }
     [[nodiscard]] bool stays() const { return m_stays; }
+    /// A load runs, or is about to: what is measured now may be judged.
+    [[nodiscard]] bool isLoaded() const { return m_loaded; }
 
     [[nodiscard]] ShopStatus status() const;
     [[nodiscard]] Result<> startLoad(const LoadSpec &spec);
@@ -59,6 +61,10 @@ public:
     /// other faults hit already.
     [[nodiscard]] Result<> mayBreak(const std::string &target,
                                     const std::set<std::string> &broken) const;
+
+    /// Unavailable for a fault on a process that is not ours: nothing but the wires to it can
+    /// break.
+    [[nodiscard]] Result<> mayTouch(const std::string &target) const;
 
     /// A node is there; refused unless it is the process that was started for this target.
     [[nodiscard]] Result<> connected(const NodeFacts &facts, std::shared_ptr<NodeLine> line);
@@ -108,6 +114,8 @@ private:
     void onEnded(const ProcessEnded &report);
     void startDue();
     void start(Process &process);
+    /// Of a server that is not ours, by whether it answered just now.
+    void look(Process &attached, bool answers);
     void change(Process &process, ProcessState state, const std::string &detail);
     void respond(const Process &process, const std::string &by, bool active);
     void finishIfEnded();
@@ -127,7 +135,7 @@ private:
     Proxy &m_proxy;
     NewsHub &m_hub;
 
-    std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false};
+    std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false}, m_loaded{false};
     std::mutex m_upMutex; // one bring-up or end at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below; never held while waiting for a process

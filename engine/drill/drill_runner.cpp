@@ -1,9 +1,11 @@
 #include "engine/drill/drill_runner.h"
 
+#include "engine/drill/attached_targets.h"
 #include "engine/drill/drill_values.h"
 #include "engine/drill/known_faults.h"
 #include "engine/drill/monitor.h"
 #include "engine/drill/targets.h"
+#include "engine/drill/tree.h"
 
 #include <algorithm>
 #include <cmath>
@@ -251,6 +253,13 @@ Result<ShopStatus> DrillRunner::prepareShop()
                                 "`drillctl shop down {}` and run again.",
                                 shop->name, differs, shop->name),
                     m_drill.sourcePath);
+    std::set<std::string> attached;
+    for (const auto &process : shop->processes)
+        if (process.attached)
+            attached.insert(process.name);
+    if (const auto steps = unreachableSteps(m_drill, attached); !steps.empty())
+        return fail(ErrorCode::Unavailable, steps.front().why,
+                    placeText(m_drill.sourcePath, steps.front().step->place));
     return shop;
 }
 

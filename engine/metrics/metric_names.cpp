@@ -108,8 +108,10 @@ std::optional<MetricName> sampleMetric(std::string_view source, std::string_view
         const auto last = rest.rfind('.');
         metric.labels["path"] = path;
         metric.labels["model_version"] = rest.substr(8 + path.size(), last - 8 - path.size());
-        metric.name = "drillroom_model_" + underscored(rest.substr(last + 1)) + "_total";
-        metric.kind = MetricKind::Counter;
+        const bool isCount = info.fold == Fold::Sum;
+        metric.name =
+            "drillroom_model_" + underscored(rest.substr(last + 1)) + (isCount ? "_total" : "");
+        metric.kind = isCount ? MetricKind::Counter : MetricKind::Gauge;
         return finish(std::move(metric), series);
     }
     metric.name = "drillroom_" + underscored(part) + "_" + underscored(rest);

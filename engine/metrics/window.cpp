@@ -21,6 +21,8 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Max, "ms"};
     if (name == series::kQuality || name == series::kNdcg)
         return {Fold::Last, "share"};
+    if (name.starts_with("gateway.served.") && endsWith(name, ".coverage"))
+        return {Fold::Last, "share"};
     if (name.starts_with("gateway.served.")) // sums over answers, by path and model version
         return {Fold::Sum, endsWith(name, ".answers") || endsWith(name, ".hits") ? "requests" : ""};
     if (name == series::kEarned || name == series::kExpected)
