@@ -172,8 +172,19 @@ grpc::Status AgentService::Restart(Context *context, const proto::TargetRequest 
             return m_shop.restore(request->target(), by);
         if (request->verb() == "roll back")
             return m_shop.rollBack(request->target(), by);
+        if (request->verb() == "promote")
+            return m_shop.promote(request->target(), by);
+        if (request->verb() == "retrain")
+            return m_shop.retrain(by);
         return m_shop.restart(request->target(), by);
     });
+}
+
+grpc::Status AgentService::PrepareFault(Context *context, const proto::ApplyFaultRequest *request,
+                                        Outcome *outcome)
+{
+    return guarded(context, true, outcome,
+                   [&] { return m_shop.prepareFault(wire::fromProto(*request)); });
 }
 
 grpc::Status AgentService::SetSafeguards(Context *context, const proto::SafeguardsRequest *request,

@@ -27,6 +27,9 @@ readCallSettings(const std::string &fault, const std::map<std::string, std::stri
 [[nodiscard]] Result<std::uint64_t>
 readByteCount(const std::map<std::string, std::string> &settings);
 
+/// Of model.bad-deploy (model): shuffled or under-trained.
+[[nodiscard]] Result<std::string> readBadModel(const std::map<std::string, std::string> &settings);
+
 /// Looks at the settings of any fault; used where a file is read.
 [[nodiscard]] Result<> checkSettings(const std::string &fault,
                                      const std::map<std::string, std::string> &settings);
