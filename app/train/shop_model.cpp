@@ -9,7 +9,7 @@
 #include "engine/model/registry.h"
 #include "engine/scoring/open_scorer.h"
 #include "engine/training/evaluate.h"
-#include "engine/training/ials.h"
+#include "engine/training/mf/ials.h"
 
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -78,18 +78,33 @@ Result<CallSettings> readCallSettings(const std::string &fault,
     return read;
 }
 
-Result<std::uint64_t> readByteCount(const std::map<std::string, std::string> &settings)
+Result<CorruptSettings> readCorruptSettings(const std::map<std::string, std::string> &settings)
 {
-    if (!settings.contains("bytes"))
-        return 0;
-    const auto text = valueOf(settings, "bytes", "");
-    const auto count = parseNumber(text);
-    if (!count || *count < 1 || *count > 1e9 || *count != std::floor(*count))
+    CorruptSettings read;
+    if (settings.contains("bytes") && settings.contains("rows"))
         return fail(ErrorCode::InvalidInput,
-                    fmt::format("`bytes: {}` of model.corrupt must be a whole number from 1 up, as "
-                                "in `bytes: 4096`",
-                                text));
-    return static_cast<std::uint64_t>(*count);
+                    "`bytes` and `rows` of model.corrupt exclude each other; keep one of them");
+    if (settings.contains("bytes")) {
+        const auto text = valueOf(settings, "bytes", "");
+        const auto count = parseNumber(text);
+        if (!count || *count < 1 || *count > 1e9 || *count != std::floor(*count))
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("`bytes: {}` of model.corrupt must be a whole number from 1 "
+                                    "up, as in `bytes: 4096`",
+                                    text));
+        read.bytes = static_cast<std::uint64_t>(*count);
+    }
+    if (settings.contains("rows")) {
+        const auto text = valueOf(settings, "rows", "");
+        const auto share = parseShare(text);
+        if (!share || *share <= 0 || *share > 1)
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("`rows: {}` of model.corrupt must be above 0 and at most "
+                                    "100 %, as in `rows: 50 %`",
+                                    text));
+        read.rows = *share;
+    }
+    return read;
 }
 
 Result<std::string> readBadModel(const std::map<std::string, std::string> &settings)
@@ -110,7 +125,7 @@ Result<> checkSettings(const std::string &fault, const std::map<std::string, std
     if (fault == "model.bad-deploy")
         DR_RETURN_IF_ERROR(readBadModel(settings));
     if (fault == "model.corrupt")
-        DR_RETURN_IF_ERROR(readByteCount(settings));
+        DR_RETURN_IF_ERROR(readCorruptSettings(settings));
     return {};
 }
 

@@ -23,9 +23,16 @@ struct CallSettings
 [[nodiscard]] Result<CallSettings>
 readCallSettings(const std::string &fault, const std::map<std::string, std::string> &settings);
 
-/// Of model.corrupt (bytes); 0 = as many as the file has.
-[[nodiscard]] Result<std::uint64_t>
-readByteCount(const std::map<std::string, std::string> &settings);
+/// What changes in the file of a model: single bytes, or a share of its largest table's rows.
+struct CorruptSettings
+{
+    std::uint64_t bytes = 0; ///< 0 = as many as the file has
+    double rows = 0;         ///< share that change places; 0 = single bytes change
+};
+
+/// Of model.corrupt (bytes, rows).
+[[nodiscard]] Result<CorruptSettings>
+readCorruptSettings(const std::map<std::string, std::string> &settings);
 
 /// Of model.bad-deploy (model): shuffled or under-trained.
 [[nodiscard]] Result<std::string> readBadModel(const std::map<std::string, std::string> &settings);

@@ -17,7 +17,7 @@ const std::vector<KnownFault> &knownFaults()
         {"limit.memory", false, true, {"size"}},
         {"limit.files", false, true, {"files"}},
         {"disk.full", false, true, {"size"}},
-        {"model.corrupt", false, true, {"bytes"}},
+        {"model.corrupt", false, true, {"bytes", "rows"}},
         {"model.slow", false, true, {"delay"}},
         {"model.error", false, true, {"code", "share"}},
         {"model.bad-deploy", false, true, {"model"}},

@@ -6,9 +6,9 @@
 
 #include "engine/base/digest.h"
 #include "engine/base/files.h"
-#include "engine/base/random.h"
 #include "engine/drill/fault_settings.h"
 #include "engine/fault/fd.h"
+#include "engine/fault/model_damage.h"
 #include "engine/fault/moved_file.h"
 
 #include <fcntl.h>
@@ -20,25 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLargest = std::uint64_t{4} << 30;
-constexpr std::uint64_t kStream = 0xC0DE;
-constexpr std::size_t kHeader = 8; ///< safetensors: the length of the description that follows
 
 std::string digestOf(const fs::path &file)
 {
     const auto bytes = readFile(file, kLargest);
     return bytes ? hex(sha256(*bytes)) : std::string();
-}
-
-/// Where the numbers begin: the description before them stays whole, so that only a check of the
-/// content can find the damage.
-std::size_t firstNumber(const Bytes &bytes)
-{
-    if (bytes.size() < kHeader)
-        return 0;
-    std::uint64_t length = 0;
-    for (std::size_t i = kHeader; i-- > 0;)
-        length = length << 8 | bytes[i];
-    return length < bytes.size() - kHeader ? kHeader + static_cast<std::size_t>(length) : 0;
 }
 
 /// The sound file lies at `kept` from before the change until the undo; a crash between the two
@@ -62,8 +48,8 @@ std::string putBack(const fs::path &file, const fs::path &kept, const std::strin
 class ModelCorrupt final : public Fault
 {
 public:
-    ModelCorrupt(FaultWorld &world, FaultRequest request, std::uint64_t bytes)
-        : m_world(world), m_request(std::move(request)), m_count(bytes)
+    ModelCorrupt(FaultWorld &world, FaultRequest request, const CorruptSettings &settings)
+        : m_world(world), m_request(std::move(request)), m_settings(settings)
     {
     }
 
@@ -78,16 +64,7 @@ public:
         auto bytes = readFile(m_file, kLargest);
         DR_RETURN_IF_ERROR(bytes);
         m_digest = hex(sha256(*bytes));
-        const auto from = firstNumber(*bytes);
-        Random random(m_request.seed, kStream);
-        const auto count = m_count > 0 ? m_count : bytes->size();
-        for (std::uint64_t i = 0; i < count; ++i) {
-            const auto at = random.below(bytes->size() - from);
-            // Of a number's highest byte the sign alone: all stay finite, so that nothing but a
-            // check against the signature finds the damage.
-            (*bytes)[from + at] ^=
-                at % 4 == 3 ? std::uint8_t{0x80} : static_cast<std::uint8_t>(1 + random.below(255));
-        }
+        DR_RETURN_IF_ERROR(damageModel(*bytes, m_settings, m_request.seed));
         m_damagedDigest = hex(sha256(*bytes));
         // Beside the package: a file that its list does not name would be refused for that alone.
         m_kept = freeName(m_file.parent_path(), "sound");
@@ -162,7 +139,7 @@ private:
 
     FaultWorld &m_world;
     FaultRequest m_request;
-    const std::uint64_t m_count;
+    const CorruptSettings m_settings;
     Fd m_damaged;
     fs::path m_file, m_kept;
     std::string m_digest, m_damagedDigest;
@@ -186,12 +163,14 @@ FaultKind modelCorrupt()
     kind.summary = "Changes bytes of a model in the registry and has a replica load it";
     kind.settings = {
         {"bytes",
-         "how many bytes change, at places from the seed; as many as the file has unless given"}};
+         "how many bytes change, at places from the seed; as many as the file has unless given"},
+        {"rows", "instead: the share of the largest table's rows that change places; nothing but "
+                 "the signature tells"}};
     kind.make = [](FaultWorld &world, FaultRequest request) -> Result<std::unique_ptr<Fault>> {
-        const auto bytes = readByteCount(request.settings);
-        if (!bytes)
-            return tl::unexpected(bytes.error());
-        return std::make_unique<ModelCorrupt>(world, std::move(request), *bytes);
+        const auto settings = readCorruptSettings(request.settings);
+        if (!settings)
+            return tl::unexpected(settings.error());
+        return std::make_unique<ModelCorrupt>(world, std::move(request), *settings);
     };
     kind.repair = repair;
     return kind;

@@ -12,7 +12,7 @@
 #include "engine/model/popularity.h"
 #include "engine/scoring/open_scorer.h"
 #include "engine/training/evaluate.h"
-#include "engine/training/ials.h"
+#include "engine/training/mf/ials.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -3,11 +3,15 @@
 
 #include "engine/base/files.h"
 #include "engine/fault/fault.h"
+#include "engine/fault/model_damage.h"
 #include "engine/fault/probe.h"
+#include "engine/model/safetensors.h"
 #include "tests/support/tiny_server.h"
 
 #include <QTemporaryDir>
 #include <QtTest>
+#include <cstring>
+#include <set>
 
 using engine::Micros;
 
@@ -25,6 +29,8 @@ private Q_SLOTS:
     void restoredDataStay();
     void crashInTheMiddleOfALossIsRepaired();
     void corruptModelIsConfirmedAndPutBack();
+    void movedRowsLeaveGoodNumbers();
+    void rowsNeedATable();
     void crashInTheMiddleOfACorruptionIsRepaired();
     void badSettingsSayWhatToWrite_data();
     void badSettingsSayWhatToWrite();
@@ -155,6 +161,34 @@ engine::FaultRequest requestFor(const std::string &fault)
     if (fault == "model.slow")
         request.settings = {{"delay", "500ms"}};
     return request;
+}
+
+/// A table of 100 rows of 4 numbers and a longer list that is no table.
+engine::Bytes tableFile()
+{
+    std::vector<float> table(400);
+    for (std::size_t i = 0; i < table.size(); ++i)
+        table[i] = static_cast<float>(i);
+    const std::vector<float> list(1000, 7.0f);
+    const auto bytes = [](const std::vector<float> &of) {
+        return std::span(reinterpret_cast<const std::uint8_t *>(of.data()), 4 * of.size());
+    };
+    const std::vector<engine::TensorSource> tensors{{"list", "F32", {1000}, bytes(list)},
+                                                    {"items", "F32", {100, 4}, bytes(table)}};
+    return *engine::writeSafetensors(tensors);
+}
+
+std::vector<float> numbersOf(const engine::Bytes &file, const std::string &name)
+{
+    const auto tensors = engine::parseSafetensors(file, "w");
+    std::vector<float> numbers;
+    for (const auto &tensor : *tensors) {
+        if (tensor.name != name)
+            continue;
+        numbers.resize(tensor.bytes / 4);
+        std::memcpy(numbers.data(), file.data() + tensor.offset, tensor.bytes);
+    }
+    return numbers;
 }
 
 std::unique_ptr<engine::Fault> prepared(World &world, const std::string &name)
@@ -331,6 +365,45 @@ void TestFaults::corruptModelIsConfirmedAndPutBack()
     QCOMPARE(world.loads(), 2);
 }
 
+void TestFaults::movedRowsLeaveGoodNumbers()
+{
+    const auto sound = tableFile();
+    for (const double share : {0.01, 0.3, 1.0}) {
+        auto damaged = sound;
+        QVERIFY(engine::damageModel(damaged, {0, share}, 5));
+        auto again = sound;
+        QVERIFY(engine::damageModel(again, {0, share}, 5));
+        QVERIFY(again == damaged);
+        QCOMPARE(numbersOf(damaged, "list"), numbersOf(sound, "list"));
+        const auto rows = numbersOf(damaged, "items");
+        QCOMPARE(rows.size(), std::size_t{400});
+        std::set<float> firsts;
+        int moved = 0;
+        for (std::size_t row = 0; row < 100; ++row) {
+            const auto first = rows[4 * row];
+            firsts.insert(first);
+            moved += first != static_cast<float>(4 * row);
+            for (std::size_t i = 1; i < 4; ++i) // whole rows move
+                QCOMPARE(rows[4 * row + i], first + static_cast<float>(i));
+        }
+        QCOMPARE(firsts.size(), std::size_t{100});
+        QCOMPARE(moved, std::max(2, static_cast<int>(share * 100 + 0.5)));
+    }
+}
+
+void TestFaults::rowsNeedATable()
+{
+    World world; // its weights are no safetensors file
+    engine::FaultRequest request{"replica/1", {{"rows", "100 %"}}};
+    const auto fault = engine::makeFault(world, "model.corrupt", request);
+    QVERIFY(fault);
+    const auto before = world.files();
+    QVERIFY(!(*fault)->prepare());
+    QCOMPARE(world.files(), before);
+    request.settings["bytes"] = "5";
+    QVERIFY(!engine::makeFault(world, "model.corrupt", request));
+}
+
 void TestFaults::crashInTheMiddleOfACorruptionIsRepaired()
 {
     World world;
@@ -371,6 +444,10 @@ void TestFaults::badSettingsSayWhatToWrite_data()
         << QStringLiteral("model.error") << QStringLiteral("share") << QStringLiteral("0 %");
     QTest::newRow("no bytes") << QStringLiteral("model.corrupt") << QStringLiteral("bytes")
                               << QStringLiteral("0");
+    QTest::newRow("rows of nothing")
+        << QStringLiteral("model.corrupt") << QStringLiteral("rows") << QStringLiteral("0 %");
+    QTest::newRow("more than all rows")
+        << QStringLiteral("model.corrupt") << QStringLiteral("rows") << QStringLiteral("120 %");
     QTest::newRow("more than all")
         << QStringLiteral("model.error") << QStringLiteral("share") << QStringLiteral("101 %");
 }

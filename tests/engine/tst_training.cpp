@@ -9,8 +9,8 @@
 #include "engine/model/popularity.h"
 #include "engine/scoring/open_scorer.h"
 #include "engine/training/evaluate.h"
-#include "engine/training/ials.h"
-#include "engine/training/interactions.h"
+#include "engine/training/mf/ials.h"
+#include "engine/training/mf/interactions.h"
 #include "engine/training/rank_metrics.h"
 
 #include <QTemporaryDir>

@@ -1,4 +1,4 @@
-#include "engine/training/interactions.h"
+#include "engine/training/mf/interactions.h"
 
 #include <algorithm>
 

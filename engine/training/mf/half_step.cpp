@@ -1,4 +1,4 @@
-#include "engine/training/half_step.h"
+#include "engine/training/mf/half_step.h"
 
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>

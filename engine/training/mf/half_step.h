@@ -5,7 +5,7 @@
 // small product, which cost 3 times as much beside other work (README); and so the number of
 // threads changes no bit. Includes LibTorch: keep it out of headers that others include.
 
-#include "engine/training/interactions.h"
+#include "engine/training/mf/interactions.h"
 
 #include <ATen/core/Tensor.h>
 #include <stop_token>

@@ -1,8 +1,8 @@
-#include "engine/training/ials.h"
+#include "engine/training/mf/ials.h"
 
 #include "engine/base/random.h"
 #include "engine/model/popularity.h"
-#include "engine/training/half_step.h"
+#include "engine/training/mf/half_step.h"
 #include "engine/training/rank_metrics.h"
 
 #include <ATen/Parallel.h>
