@@ -48,16 +48,20 @@ GoldenWatch::open(const std::filesystem::path &folder, const std::string &refere
     const auto golden = goldenFolder(folder);
     auto set = std::make_shared<Set>();
     auto rows = readTrace(golden / "trace.bin");
-    DR_RETURN_IF_ERROR(rows);
+    if (!rows)
+        return tl::unexpected(rows.error());
     auto expected = readExpected(golden, reference);
-    DR_RETURN_IF_ERROR(expected);
+    if (!expected)
+        return tl::unexpected(expected.error());
     if (rows->empty() || rows->size() != expected->size())
         return fail(ErrorCode::InvalidInput, "The golden set and what is expected on it differ",
                     golden.string());
     const auto info = readShopInfo(folder);
-    DR_RETURN_IF_ERROR(info);
+    if (!info)
+        return tl::unexpected(info.error());
     const auto data = readDataset(folder / "history.bin");
-    DR_RETURN_IF_ERROR(data);
+    if (!data)
+        return tl::unexpected(data.error());
     for (const auto &row : *rows) {
         if (row.shopper >= data->shoppers() || row.h > data->of(row.shopper).size())
             return fail(ErrorCode::InvalidInput, "The golden set points outside the history",
@@ -66,7 +70,8 @@ GoldenWatch::open(const std::filesystem::path &folder, const std::string &refere
         set->histories.emplace_back(known.begin(), known.end());
     }
     auto earned = Earned::open(folder, *info);
-    DR_RETURN_IF_ERROR(earned);
+    if (!earned)
+        return tl::unexpected(earned.error());
     set->rows = std::move(*rows);
     set->expected = std::move(*expected);
     set->earned = std::move(*earned);

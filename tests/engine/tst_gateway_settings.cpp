@@ -106,8 +106,18 @@ void TestGatewaySettings::endpointsAreReadAndMistakesNamed()
     QVERIFY2(read, read ? "" : read.error().text().c_str());
     QCOMPARE(read->replicas.front().address, std::string("h:1"));
     QCOMPARE(read->standby.front().target, std::string("standby/1"));
+    QVERIFY(read->canaryTargets.empty());
+    const auto canary = parseEndpoints("{replicas: [{target: a, address: \"h:1\"}], "
+                                       "canary: {targets: [a], share: 0.25}}",
+                                       "e.json");
+    QVERIFY2(canary, canary ? "" : canary.error().text().c_str());
+    QCOMPARE(canary->canaryTargets, std::vector<std::string>{"a"});
+    QCOMPARE(canary->canaryShare, 0.25);
     for (const char *text :
-         {"", "[]", "{}", "{replicas: []}", "{replicas: [{target: a}]}",
+         {"{replicas: [{target: a, address: \"h:1\"}], canary: {targets: [a], share: 2}}",
+          "{replicas: [{target: a, address: \"h:1\"}], canary: {targets: a, share: 0.1}}",
+          "{replicas: [{target: a, address: \"h:1\"}], canary: {share: 0.1}}", "", "[]", "{}",
+          "{replicas: []}", "{replicas: [{target: a}]}",
           "{replicas: [{target: a, address: nowhere}]}",
           "{replicas: [{target: a, address: \"h:1\"}, {target: a, address: \"h:2\"}]}"})
         QVERIFY2(!parseEndpoints(text, "e.json"), text);

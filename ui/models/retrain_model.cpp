@@ -2,6 +2,8 @@
 
 #include "ui/session/words.h"
 
+#include <algorithm>
+
 namespace ui {
 
 namespace {
