@@ -153,6 +153,8 @@ grpc::Status AgentService::ApplyFault(Context *context, const proto::ApplyFaultR
     return guarded(context, false, outcome, [&]() -> Result<> {
         if (request->duration_us() < 0)
             return fail(ErrorCode::InvalidInput, "A fault's duration cannot be negative");
+        if (request->id() == 0) // not to be applied, only to be made ready
+            return m_shop.prepareFault(wire::fromProto(*request));
         return m_warden.applyFault(wire::fromProto(*request));
     });
 }
@@ -178,13 +180,6 @@ grpc::Status AgentService::Restart(Context *context, const proto::TargetRequest 
             return m_shop.retrain(by);
         return m_shop.restart(request->target(), by);
     });
-}
-
-grpc::Status AgentService::PrepareFault(Context *context, const proto::ApplyFaultRequest *request,
-                                        Outcome *outcome)
-{
-    return guarded(context, true, outcome,
-                   [&] { return m_shop.prepareFault(wire::fromProto(*request)); });
 }
 
 grpc::Status AgentService::SetSafeguards(Context *context, const proto::SafeguardsRequest *request,

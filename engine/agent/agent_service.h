@@ -32,8 +32,6 @@ private:
     grpc::Status ApplyFault(Context *, const drillroom::v1::ApplyFaultRequest *,
                             Outcome *) override;
     grpc::Status UndoFault(Context *, const drillroom::v1::UndoFaultRequest *, Outcome *) override;
-    grpc::Status PrepareFault(Context *, const drillroom::v1::ApplyFaultRequest *,
-                              Outcome *) override;
     grpc::Status Restart(Context *, const drillroom::v1::TargetRequest *, Outcome *) override;
     grpc::Status SetSafeguards(Context *, const drillroom::v1::SafeguardsRequest *,
                                Outcome *) override;

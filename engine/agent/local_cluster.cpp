@@ -309,8 +309,9 @@ Result<> LocalCluster::applyFault(const FaultSpec &spec)
 
 Result<> LocalCluster::prepareFault(const FaultSpec &spec)
 {
-    DR_RETURN_IF_ERROR(
-        m_impl->call(&proto::Agent::Stub::PrepareFault, wire::toProto(spec), kPrepareLimit));
+    auto request = wire::toProto(spec);
+    request.set_id(0);
+    DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::ApplyFault, request, kPrepareLimit));
     return {};
 }
 

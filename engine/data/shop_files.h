@@ -7,7 +7,6 @@
 //   popularity.bin  item numbers by popularity, best first (the gateway's fallback list)
 //   packages/VERSION/  model packages;  registry.json  which one serves, floor, history
 //   expected-DIGEST16.bin  float32 per trace row: what that package earns on exactly that row
-//   golden/         the golden set and what packages earn on it (golden.h)
 //   store.db        the store's own database (made at first start from history.bin)
 
 #include "engine/base/error.h"

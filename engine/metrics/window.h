@@ -95,9 +95,6 @@ inline constexpr std::string_view kTrafficLag =
     "traffic.lag.p99"; ///< ms behind schedule when sending
 inline constexpr std::string_view kHostStall =
     "host.stall.max"; ///< ms, longest stall that touches the window
-inline constexpr std::string_view kGolden =
-    "golden.quality"; ///< of the golden set, the replica that does worst; also "T.golden.quality",
-                      ///< "T.golden.low", "T.golden.high" (the 95 % band) and "golden.high"
 // Per target T: "T.up" (0/1), "T.requests", "T.latency.p99"; the gateway's own view:
 // "gateway.self.*"; "store.acked", "store.age.p95".
 } // namespace series

@@ -1,6 +1,5 @@
 #include "engine/serving/endpoints_file.h"
 
-#include "engine/drill/drill_values.h"
 #include "engine/drill/tree.h"
 
 #include <fmt/format.h>
@@ -36,24 +35,6 @@ Result<std::vector<NodeAddress>> listOf(const Node &root, std::string_view key,
     return out;
 }
 
-Result<> readCanary(const Node &root, std::string_view file, Endpoints &out)
-{
-    const auto *canary = root.find("canary");
-    if (!canary || canary->kind == Node::Kind::Null)
-        return {};
-    const auto *targets = canary->kind == Node::Kind::Map ? canary->find("targets") : nullptr;
-    const auto *share = canary->kind == Node::Kind::Map ? canary->find("share") : nullptr;
-    const auto number = share ? parseNumber(share->text) : std::nullopt;
-    if (!targets || targets->kind != Node::Kind::List || !number || *number < 0 || *number > 1)
-        return fail(ErrorCode::InvalidInput,
-                    "`canary` needs targets and share, as in {targets: [replica/1], share: 0.2}",
-                    placeText(file, canary->place));
-    for (const auto &target : targets->items)
-        out.canaryTargets.push_back(target.text);
-    out.canaryShare = *number;
-    return {};
-}
-
 } // namespace
 
 Result<Endpoints> parseEndpoints(std::string_view text, std::string_view file)
@@ -77,7 +58,6 @@ Result<Endpoints> parseEndpoints(std::string_view text, std::string_view file)
         return tl::unexpected(standby.error());
     out.replicas = std::move(*replicas);
     out.standby = std::move(*standby);
-    DR_RETURN_IF_ERROR(readCanary(*root, file, out));
     if (out.replicas.empty())
         return fail(ErrorCode::InvalidInput, "The endpoints name no replica", std::string(file));
     return out;

@@ -8,14 +8,9 @@ namespace engine {
 struct Endpoints
 {
     std::vector<NodeAddress> replicas, standby;
-    /// Who has a new model, and for which share of the shoppers; goes before the settings' canary.
-    /// None of it: the settings hold.
-    std::vector<std::string> canaryTargets{};
-    double canaryShare = 0;
 };
 
-/// {"replicas": [{"target": "replica/1", "address": "127.0.0.1:4711"}, ...], "standby": [...],
-/// "canary": {"targets": ["replica/1"], "share": 0.2}}, as
+/// {"replicas": [{"target": "replica/1", "address": "127.0.0.1:4711"}, ...], "standby": [...]}, as
 /// JSON or YAML. InvalidInput with file:line:column when it is something else, names a target
 /// twice, or names no replica at all: then the addresses known so far are to be kept.
 [[nodiscard]] Result<Endpoints> parseEndpoints(std::string_view text, std::string_view file);

@@ -115,7 +115,7 @@ void GatewayCore::setSettings(const GatewaySettings &settings)
         m_rotation.setRules(settings.ejection);
         for (auto &breaker : m_breakers)
             breaker.setRules(settings.breaker);
-        m_canary.setRules(m_canaryGiven.value_or(settings.canary));
+        m_canary.setRules(settings.canary);
         m_throttle.setRules(settings.throttle);
         retries.setRatio(settings.retryRatio);
         hedges.setRatio(settings.hedgeRatio);
@@ -199,13 +199,6 @@ bool GatewayCore::setEndpoints(const Endpoints &endpoints)
                                                    : Standby{std::make_shared<Upstream>(address)});
     }
     m_standby = std::move(standby);
-    m_canaryGiven.reset();
-    if (!endpoints.canaryTargets.empty()) {
-        m_canaryGiven = m_settings->canary;
-        m_canaryGiven->targets = endpoints.canaryTargets;
-        m_canaryGiven->share = endpoints.canaryShare;
-    }
-    m_canary.setRules(m_canaryGiven.value_or(m_settings->canary));
     return true;
 }
 

@@ -144,7 +144,6 @@ private:
     std::vector<std::shared_ptr<Upstream>> m_replicas; ///< as in m_rotation
     std::vector<Breaker> m_breakers;                   ///< as in m_rotation
     std::vector<Standby> m_standby;
-    std::optional<CanaryRules> m_canaryGiven; ///< by the endpoints, before the settings'
     Canary m_canary;
     Throttle m_throttle;
     FallbackMeter m_fallback;
