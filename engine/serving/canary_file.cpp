@@ -5,7 +5,7 @@
 
 namespace engine {
 
-Result<std::optional<GivenCanary>> parseCanary(std::string_view text, std::string_view file)
+Result<GivenCanary> parseCanary(std::string_view text, std::string_view file)
 {
     const auto checked = checkText(text, file);
     if (!checked)
@@ -15,7 +15,7 @@ Result<std::optional<GivenCanary>> parseCanary(std::string_view text, std::strin
         return tl::unexpected(root.error());
     const auto *canary = root->kind == Node::Kind::Map ? root->find("canary") : nullptr;
     if (!canary || canary->kind == Node::Kind::Null)
-        return std::nullopt;
+        return GivenCanary{};
     const auto *targets = canary->kind == Node::Kind::Map ? canary->find("targets") : nullptr;
     const auto *share = canary->kind == Node::Kind::Map ? canary->find("share") : nullptr;
     const auto number = share ? parseNumber(share->text) : std::nullopt;

@@ -4,7 +4,6 @@
 
 #include "engine/base/error.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,13 +11,12 @@ namespace engine {
 
 struct GivenCanary
 {
-    std::vector<std::string> targets; ///< who has the new model; empty: nobody any more
+    std::vector<std::string> targets; ///< who has the new model; empty: nobody
     double share = 0;                 ///< of the shoppers
     bool operator==(const GivenCanary &) const = default;
 };
 
-/// Nothing where the file has none. InvalidInput with file:line:column.
-[[nodiscard]] Result<std::optional<GivenCanary>> parseCanary(std::string_view text,
-                                                             std::string_view file);
+/// Of nobody where the file has none. InvalidInput with file:line:column.
+[[nodiscard]] Result<GivenCanary> parseCanary(std::string_view text, std::string_view file);
 
 } // namespace engine

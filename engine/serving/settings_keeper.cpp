@@ -70,14 +70,12 @@ void SettingsKeeper::takeEndpoints(const Result<std::string> &text)
 
 void SettingsKeeper::takeCanary(const std::string &text)
 {
-    auto given = parseCanary(text, m_endpoints->path().string());
+    const auto given = parseCanary(text, m_endpoints->path().string());
     if (!given)
         return note(m_endpointsProblem, given.error().text());
-    if (*given && (*given)->targets.empty())
-        given->reset();
     if (*given == m_given)
         return;
-    m_given = std::move(*given);
+    m_given = *given;
     apply(*m_core.settings());
 }
 
@@ -85,9 +83,9 @@ void SettingsKeeper::takeCanary(const std::string &text)
 void SettingsKeeper::apply(GatewaySettings settings)
 {
     settings.canary = m_ownCanary;
-    if (m_given) {
-        settings.canary.targets = m_given->targets;
-        settings.canary.share = m_given->share;
+    if (!m_given.targets.empty()) {
+        settings.canary.targets = m_given.targets;
+        settings.canary.share = m_given.share;
     }
     m_core.setSettings(settings);
 }

@@ -30,7 +30,7 @@ private:
     MonoTime m_nextSettings{0}, m_nextEndpoints{0};
     bool m_wasThere = false;
     CanaryRules m_ownCanary; ///< of the settings, while the endpoints give another
-    std::optional<GivenCanary> m_given;
+    GivenCanary m_given;
 
     mutable std::mutex m_mutex; ///< guards what follows
     std::string m_settingsProblem, m_endpointsProblem;
