@@ -2,7 +2,6 @@
 
 #include "ui/pages/home_page.h"
 #include "ui/pages/live_page.h"
-#include "ui/pages/models_page.h"
 #include "ui/pages/playback_page.h"
 #include "ui/session/background.h"
 #include "ui/session/run_facts.h"
@@ -12,7 +11,6 @@
 #include "ui/widgets/status_line.h"
 #include "ui/widgets/top_bar.h"
 
-#include <QAction>
 #include <QApplication>
 #include <QDragEnterEvent>
 #include <QHBoxLayout>
@@ -80,8 +78,7 @@ void MainWindow::buildPages()
     m_home = named(new HomePage(m_session, this), "homePage");
     m_live = named(new LivePage(m_session, this), "livePage");
     m_playback = named(new PlaybackPage(this), "playbackPage");
-    m_models = named(new ModelsPage(m_session, this), "modelsPage");
-    for (QWidget *widget : std::initializer_list<QWidget *>{m_home, m_live, m_playback, m_models}) {
+    for (QWidget *widget : std::initializer_list<QWidget *>{m_home, m_live, m_playback}) {
         widget->setFocusPolicy(Qt::ClickFocus);
         m_stack->addWidget(widget);
     }
@@ -91,8 +88,6 @@ void MainWindow::buildPages()
                       QStringLiteral("Ctrl+2"));
     m_modes->addEntry("playbackModeButton", QStringLiteral("playback"), tr("Playback"),
                       QStringLiteral("Ctrl+3"));
-    m_modes->addEntry("modelsModeButton", QStringLiteral("training"), tr("Models"),
-                      QStringLiteral("Ctrl+4"));
 }
 
 void MainWindow::connectPages()
@@ -111,13 +106,6 @@ void MainWindow::connectPages()
     connect(m_live, &LivePage::openPlaybackAsked, this, &MainWindow::openRecording);
     connect(m_live, &LivePage::homeAsked, this, [this] { openPage(Home); });
     connect(m_live, &LivePage::problem, this, &MainWindow::say);
-    connect(m_models, &ModelsPage::said, this, &MainWindow::say);
-    const auto runs = [this](const char *id) {
-        return [this, id] { findChild<QAction *>(QString::fromLatin1(id))->trigger(); };
-    };
-    connect(m_models, &ModelsPage::retrainAsked, this, runs("model.retrain"));
-    connect(m_models, &ModelsPage::promoteAsked, this, runs("model.promote"));
-    connect(m_models, &ModelsPage::rollBackAsked, this, runs("model.rollback"));
     connect(m_playback, &PlaybackPage::reportAsked, this, &MainWindow::exportReport);
     connect(m_playback, &PlaybackPage::rerunAsked, this, &MainWindow::offerAgain);
     connect(&m_session, &Session::runFinished, m_live, &LivePage::announceRun);

@@ -18,7 +18,6 @@ class BannerStack;
 class HomePage;
 class LivePage;
 class ModeBar;
-class ModelsPage;
 class Page;
 class PlaybackPage;
 class StatusLine;
@@ -28,7 +27,7 @@ class MainWindow : public QMainWindow
 {
     Q_OBJECT
 public:
-    enum PageIndex { Home, Live, Playback, Models, PageCount };
+    enum PageIndex { Home, Live, Playback, PageCount };
 
     explicit MainWindow(engine::Operations &operations, QWidget *parent = nullptr);
     ~MainWindow() override;
@@ -85,7 +84,6 @@ private:
     HomePage *m_home = nullptr;
     LivePage *m_live = nullptr;
     PlaybackPage *m_playback = nullptr;
-    ModelsPage *m_models = nullptr;
     StatusLine *m_status = nullptr;
     QAction *m_undo = nullptr; ///< acts on the run that is on, so not while Playback is open
     bool m_painted = false, m_halted = false;

@@ -4,7 +4,6 @@
 #include "ui/main_window.h"
 #include "ui/pages/home_page.h"
 #include "ui/pages/live_page.h"
-#include "ui/pages/models_page.h"
 #include "ui/pages/playback_page.h"
 #include "ui/session/background.h"
 #include "ui/session/words.h"
@@ -40,14 +39,6 @@ void MainWindow::buildCommands()
     command("page.home", tr("Home"), keys("Ctrl+1"), [this] { openPage(Home); });
     command("page.live", tr("Live"), keys("Ctrl+2"), [this] { openPage(Live); });
     command("page.playback", tr("Playback"), keys("Ctrl+3"), [this] { openPage(Playback); });
-    command("page.models", tr("Models and training"), keys("Ctrl+4"), [this] { openPage(Models); });
-    command("model.retrain", tr("Train a model again on the shop's history"), {}, [this] {
-        openPage(Models);
-        m_models->retrain();
-    });
-    command("model.promote", tr("Promote the selected model"), {}, [this] { m_models->promote(); });
-    command("model.rollback", tr("Roll back to the selected model"), {},
-            [this] { m_models->rollBack(); });
     command("recording.open", tr("Open a recording ..."), keys("Ctrl+O"),
             [this] { chooseRecording(); });
     command("chart.table", tr("Charts as a table"), keys("F8"), [this] { page()->toggleTable(); });
@@ -78,7 +69,7 @@ void MainWindow::showPalette()
 
 void MainWindow::showKeys()
 {
-    const QString names[PageCount] = {tr("Home"), tr("Live"), tr("Playback"), tr("Models")};
+    const QString names[PageCount] = {tr("Home"), tr("Live"), tr("Playback")};
     auto *help =
         named(new KeysHelp(names[currentPage()], page()->keys(), actions(), this), "keysHelp");
     help->show();

@@ -39,10 +39,6 @@ public:
     void undoNow(std::uint32_t faultId, Reply<void> done) override;
     void acknowledge(const std::string &who) override;
     void restart(const std::string &target, Reply<void> done) override;
-    engine::Result<std::vector<engine::ModelSummary>> models() override;
-    void retrain(Reply<void> done) override;
-    void promoteModel(const std::string &version, Reply<void> done) override;
-    void rollBackModel(const std::string &version, Reply<void> done) override;
     void note(const std::string &who, const std::string &text) override;
     void exportReport(const std::string &recording, const std::string &htmlPath,
                       Reply<void> done) override;

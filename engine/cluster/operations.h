@@ -27,18 +27,6 @@ struct RecordingSummary
     std::string error;
 };
 
-/// A model package in the registry of the shop.
-struct ModelSummary
-{
-    /// How far it came: held (its gate did not let it pass), signed, canary, serving, retired (it
-    /// served before, or one after it does), revoked.
-    std::string state;
-    std::string version, digest, family;
-    bool isReference = false; ///< what paired quality is measured against
-    bool isPrevious = false;  ///< what a roll back leads to
-    std::map<std::string, double> metrics;
-};
-
 /// One line of "This workstation".
 struct Check
 {
@@ -94,15 +82,6 @@ public:
     virtual void undoNow(std::uint32_t faultId, Reply<void> done) = 0; ///< 0 = all
     virtual void acknowledge(const std::string &who) = 0;
     virtual void restart(const std::string &target, Reply<void> done) = 0;
-    /// Newest first. May read files: call off the GUI thread.
-    [[nodiscard]] virtual Result<std::vector<ModelSummary>> models() = 0;
-    /// Trains a model on the shop's history, shows it to some shoppers, promotes it; the steps come
-    /// as events. `done` says whether it began.
-    virtual void retrain(Reply<void> done) = 0;
-    /// Lets this version serve: in the registry, and on the replicas when the shop is up.
-    virtual void promoteModel(const std::string &version, Reply<void> done) = 0;
-    /// The same, back to a version that served before.
-    virtual void rollBackModel(const std::string &version, Reply<void> done) = 0;
     virtual void note(const std::string &who, const std::string &text) = 0;
     virtual void exportReport(const std::string &recording, const std::string &htmlPath,
                               Reply<void> done) = 0;

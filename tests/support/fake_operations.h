@@ -19,7 +19,6 @@ public:
     std::vector<engine::DrillSummary> drillList;
     std::vector<engine::RecordingSummary> runList;
     std::vector<engine::Check> checkList;
-    std::vector<engine::ModelSummary> modelList;
     engine::ShopStatus shopState;
     std::vector<std::string> asked; ///< in order: "halt", "undo 1", "restart replica/2" ...
 
@@ -60,16 +59,6 @@ public:
     {
         answer("restart " + target, done);
     }
-    engine::Result<std::vector<engine::ModelSummary>> models() override { return modelList; }
-    void retrain(Reply<void> done) override { answer("retrain", done); }
-    void promoteModel(const std::string &version, Reply<void> done) override
-    {
-        answer("promote " + version, done);
-    }
-    void rollBackModel(const std::string &version, Reply<void> done) override
-    {
-        answer("rollback " + version, done);
-    }
     void note(const std::string &, const std::string &text) override
     {
         asked.push_back("note " + text);
@@ -92,20 +81,6 @@ public:
     }
     void fillLists()
     {
-        const auto model = [&](const char *version, const char *state, const char *digest,
-                               double ndcg, bool isReference, bool isPrevious) {
-            modelList.push_back({state,
-                                 version,
-                                 digest,
-                                 "mf",
-                                 isReference,
-                                 isPrevious,
-                                 {{"ndcg@10", ndcg}, {"training seconds", 3.4}}});
-        };
-        model("4", "canary", "b83f6d0c11aa", 0.0702, false, false);
-        model("3", "serving", "3fa2c8d1e0b4", 0.0698, true, false);
-        model("2", "held", "77b0d2a9c3f1", 0.0114, false, false);
-        model("1", "retired", "a6b17f2c9d08", 0.0691, false, true);
         const auto drill = [&](const char *id, const char *title, const char *text,
                                const char *tag) {
             drillList.push_back(
