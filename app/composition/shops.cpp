@@ -2,6 +2,7 @@
 
 #include "app/composition/train_child.h"
 #include "engine/base/files.h"
+#include "engine/data/golden.h"
 #include "engine/data/item_prices.h"
 #include "engine/data/oracle.h"
 #include "engine/data/parallel.h"
@@ -101,11 +102,13 @@ Result<engine::ShopInfo> writeData(const fs::path &folder, const ShopOrder &orde
                                 engine::kFewestForTrace),
                     order.from);
     auto trace = engine::makeTrace(split.test, engine::kTraceRows, order.seed);
+    auto golden = engine::makeGolden(split, engine::kGoldenRows, order.seed);
     if (!size.empty()) {
         const engine::SyntheticShop shop(*engine::syntheticRecipe(size), order.seed);
         (void)engine::oracleQuality(shop, data, trace, engine::workThreads(), [&](double part) {
             progress("computing the exact probabilities", part);
         });
+        (void)engine::oracleQuality(shop, data, golden, engine::workThreads());
     }
     engine::ShopInfo info;
     info.name = order.name;
@@ -121,6 +124,8 @@ Result<engine::ShopInfo> writeData(const fs::path &folder, const ShopOrder &orde
     const auto popular = engine::popularityOrder(split.train);
     DR_RETURN_IF_ERROR(engine::writeDataset(folder / "history.bin", data));
     DR_RETURN_IF_ERROR(engine::writeTrace(folder / "trace.bin", trace));
+    DR_RETURN_IF_ERROR(engine::makePrivateFolder(engine::goldenFolder(folder)));
+    DR_RETURN_IF_ERROR(engine::writeTrace(engine::goldenFolder(folder) / "trace.bin", golden));
     DR_RETURN_IF_ERROR(engine::writePopularity(folder, popular));
     DR_RETURN_IF_ERROR(engine::writeItems(folder, data));
     const auto prices = pricesOf(order, size, data);

@@ -87,6 +87,8 @@ Result<int> runAgent(const AgentOptions &options)
     });
     WindowClock windows(clock, [&](MonoTime end) {
         Window window{"agent", end.count(), shop.upSamples(), {}};
+        for (auto &sample : shop.goldenSamples())
+            window.samples.push_back(std::move(sample));
         meter.setPaused(!shop.isLoaded());
         if (!meter.isPaused())
             window.samples.push_back({std::string(series::kHostStall),

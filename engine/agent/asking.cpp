@@ -96,6 +96,50 @@ Result<> askToLoad(std::uint16_t port, const std::string &version, Micros limit)
     return fail(refused ? ErrorCode::Untrusted : ErrorCode::Unavailable, status.error_message());
 }
 
+struct GoldenAsker::Stub
+{
+    std::unique_ptr<inference::GRPCInferenceService::Stub> stub;
+};
+
+GoldenAsker::GoldenAsker(std::uint16_t port)
+    : m_stub(std::make_unique<Stub>(inference::GRPCInferenceService::NewStub(channelTo(port))))
+{
+}
+
+GoldenAsker::~GoldenAsker() = default;
+
+std::optional<GoldenAnswer> GoldenAsker::ask(std::span<const std::vector<std::int64_t>> histories,
+                                             int k, Micros limit) const
+{
+    std::size_t longest = 1;
+    for (const auto &history : histories)
+        longest = std::max(longest, history.size());
+    inference::ModelInferRequest request;
+    request.set_model_name("recommend");
+    const auto rows = static_cast<std::int64_t>(histories.size());
+    auto *input = addInput(request, "history", "INT64", {rows, static_cast<std::int64_t>(longest)})
+                      ->mutable_contents();
+    for (const auto &history : histories)
+        for (std::size_t i = 0; i < longest; ++i)
+            input->add_int64_contents(i < history.size() ? history[i] : -1);
+    addInput(request, "k", "INT32", {1})->mutable_contents()->add_int_contents(k);
+    inference::ModelInferResponse reply;
+    grpc::ClientContext context;
+    setLimit(context, limit);
+    if (!m_stub->stub->ModelInfer(&context, request, &reply).ok())
+        return {};
+    const auto items = itemsOf(reply);
+    if (items.size() != histories.size() * static_cast<std::size_t>(k))
+        return {};
+    GoldenAnswer answer;
+    answer.digest = parameter(reply, "digest");
+    for (auto at = items.begin(); at != items.end(); at += k) {
+        auto &list = answer.lists.emplace_back(at, at + k);
+        std::erase(list, -1); // filled up where the model had no more
+    }
+    return answer;
+}
+
 bool askStore(std::uint16_t port, Micros limit)
 {
     drillroom::v1::StatsReply reply;

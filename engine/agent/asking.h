@@ -6,7 +6,11 @@
 #include "engine/serving/model_dialect.h"
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace engine {
 
@@ -26,6 +30,26 @@ struct ModelAnswer
 /// Loads a version of the model ("" = that of its start) through the repository API of the server
 /// at 127.0.0.1:port; Untrusted when the server refuses it.
 [[nodiscard]] Result<> askToLoad(std::uint16_t port, const std::string &version, Micros limit);
+/// What a replica answers to several histories at once.
+struct GoldenAnswer
+{
+    std::string digest;
+    std::vector<std::vector<std::int64_t>> lists; ///< best first, without filling
+};
+/// Keeps one connection to the server at 127.0.0.1:port. One thread.
+class GoldenAsker
+{
+public:
+    explicit GoldenAsker(std::uint16_t port);
+    ~GoldenAsker();
+    /// Nothing when it did not answer in time, or with something else.
+    [[nodiscard]] std::optional<GoldenAnswer>
+    ask(std::span<const std::vector<std::int64_t>> histories, int k, Micros limit) const;
+
+private:
+    struct Stub;
+    std::unique_ptr<Stub> m_stub;
+};
 /// The store's statistics came back.
 [[nodiscard]] bool askStore(std::uint16_t port, Micros limit);
 

@@ -1,11 +1,14 @@
 #include "engine/agent/shop.h"
 
 #include "engine/agent/asking.h"
+#include "engine/drill/fault_settings.h"
+#include "engine/fault/bad_model.h"
 #include "engine/model/registry.h"
 
 #include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 namespace engine {
 namespace {
@@ -22,9 +25,14 @@ std::string processOf(const std::string &target)
 
 Shop::Shop(const Paths &paths, const Clock &clock, Launcher &launcher, Proxy &proxy, NewsHub &hub)
     : m_paths(paths), m_clock(clock), m_launcher(launcher), m_proxy(proxy), m_hub(hub),
-      m_loads(clock, hub, [this](const std::string &target) {
-          const auto to = process(target);
-          return to ? to->port : std::uint16_t{0};
+      m_loads(clock, hub,
+              [this](const std::string &target) {
+                  const auto to = process(target);
+                  return to ? to->port : std::uint16_t{0};
+              }),
+      m_golden(clock, hub, [this] { return goldenReplicas(); }), m_trainer(paths, clock, launcher),
+      m_retraining(*this, m_trainer, hub, [this](const auto &targets, double share) {
+          return setCanary(m_paths, targets, share);
       })
 {
     m_supervisor = std::jthread([this](const std::stop_token &stop) { supervise(stop); });
@@ -90,6 +98,7 @@ Result<ShopStatus> Shop::up(const ShopSpec &spec, const std::function<bool()> &i
         return tl::unexpected(up.error());
     }
     m_state = State::Up;
+    m_golden.begin(m_plan.folder, m_plan.reference);
     return statusLocked();
 }
 
@@ -377,6 +386,10 @@ Result<> Shop::mayBreak(const std::string &target, const std::set<std::string> &
 {
     const auto hit = processOf(target);
     const std::lock_guard lock(m_mutex);
+    if (hit == "shop")
+        return fail(ErrorCode::InvalidInput,
+                    "shop means every replica, the last healthy one too; a "
+                    "drill that means it says override: last-healthy");
     const auto isReplica = [](const Process &process) {
         return process.plan.target.starts_with("replica/");
     };
@@ -388,7 +401,7 @@ Result<> Shop::mayBreak(const std::string &target, const std::set<std::string> &
             continue;
         ++all;
         healthyOthers += process.plan.target != hit && !broken.contains(process.plan.target)
-                         && process.state == ProcessState::Serving;
+                         && !broken.contains("shop") && process.state == ProcessState::Serving;
     }
     if (healthyOthers == 0)
         return fail(ErrorCode::InvalidInput,
@@ -520,7 +533,7 @@ std::optional<AskedModel> Shop::ask(const std::string &target, Micros limit)
     }
     const auto from = m_clock.now();
     const auto answer = askModel(port, items, limit);
-    return AskedModel{answer.correct, answer.status, m_clock.now() - from};
+    return AskedModel{answer.correct, answer.status, m_clock.now() - from, answer.digest};
 }
 
 CallTeller Shop::callFaults(const std::string &target)
@@ -552,6 +565,92 @@ std::filesystem::path Shop::modelFile(const std::string &target) const
     const auto *process = find(target);
     return process && !process->plan.package.empty() ? process->plan.package / "weights.safetensors"
                                                      : std::filesystem::path();
+}
+
+std::filesystem::path Shop::shopFolder() const
+{
+    const std::lock_guard lock(m_mutex);
+    return m_state == State::Up ? m_plan.folder : std::filesystem::path();
+}
+
+std::vector<std::string> Shop::replicas() const
+{
+    const std::lock_guard lock(m_mutex);
+    std::vector<std::string> targets;
+    for (const auto &process : m_processes)
+        if (process.plan.role == "replica")
+            targets.push_back(process.plan.target);
+    return targets;
+}
+
+std::vector<GoldenWatch::Replica> Shop::goldenReplicas() const
+{
+    const std::lock_guard lock(m_mutex);
+    std::vector<GoldenWatch::Replica> replicas;
+    for (const auto &process : m_processes)
+        if (process.plan.role == "replica" && process.state == ProcessState::Serving && process.line
+            && process.port != 0)
+            replicas.push_back({process.plan.target, process.digest, process.port});
+    return replicas;
+}
+
+void Shop::deploy(const std::vector<std::string> &targets, const std::string &version)
+{
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto &target : targets)
+            if (auto *process = find(target))
+                if (const auto set =
+                        setNodePackage(process->plan, m_plan.folder / "packages" / version);
+                    !set)
+                    spdlog::error("deploy target={} error=\"{}\"", target, set.error().text());
+    }
+    for (const auto &target : targets)
+        m_loads.load(target, version);
+}
+
+Result<> Shop::promote(const std::string &version, const std::string &by)
+{
+    const auto folder = shopFolder();
+    if (folder.empty())
+        return fail(ErrorCode::NotFound, "No shop runs that a model could be promoted in");
+    auto registry = Registry::open(folder);
+    DR_RETURN_IF_ERROR(registry);
+    const auto before = registry->serving();
+    DR_RETURN_IF_ERROR(registry->promote(version));
+    const bool isBack = std::atoi(version.c_str()) < std::atoi(before.c_str());
+    const ResponseChanged event{isBack ? "rollback" : "promotion",
+                                "shop",
+                                by,
+                                fmt::format("from version {} to {}", before, version),
+                                false,
+                                m_clock.now().count()};
+    m_hub.publish(Payload{event});
+    deploy(replicas(), version);
+    return {};
+}
+
+Result<> Shop::retrain(const std::string &by)
+{
+    if (shopFolder().empty())
+        return fail(ErrorCode::NotFound, "No shop runs that could be retrained; start one");
+    return m_retraining.start(by);
+}
+
+Result<> Shop::prepareFault(const FaultSpec &spec)
+{
+    if (spec.fault != "model.bad-deploy")
+        return {};
+    const auto folder = shopFolder();
+    if (folder.empty())
+        return fail(ErrorCode::NotFound, "No shop runs that a bad model could be deployed to");
+    const auto how = readBadModel(spec.settings);
+    DR_RETURN_IF_ERROR(how);
+    if (badModelOf(folder, *how))
+        return {};
+    const auto trained = m_trainer.train(folder, *how, spec.seed, {});
+    DR_RETURN_IF_ERROR(trained);
+    return noteBadModel(folder, *how, trained->version);
 }
 
 std::vector<Sample> Shop::upSamples() const

@@ -125,15 +125,39 @@ std::string standbyVersion(const Registry &registry)
 
 } // namespace
 
-Result<> setNodeOption(const PlannedProcess &process, const std::string &option, bool on)
+namespace {
+
+template <class Change>
+Result<> changeJson(const std::filesystem::path &file, const Change &change)
 {
-    const auto text = readText(process.config, 1 << 20);
+    const auto text = readText(file, 1 << 20);
     DR_RETURN_IF_ERROR(text);
     auto config = json::parse(*text, nullptr, false);
     if (!config.is_object())
-        return fail(ErrorCode::Internal, process.config.string() + " cannot be read any more");
-    config["options"][option] = on;
-    return writeTextAtomically(process.config, config.dump(1), 0600);
+        return fail(ErrorCode::Internal, file.string() + " cannot be read any more");
+    change(config);
+    return writeTextAtomically(file, config.dump(1), 0600);
+}
+
+} // namespace
+
+Result<> setNodeOption(const PlannedProcess &process, const std::string &option, bool on)
+{
+    return changeJson(process.config, [&](json &config) { config["options"][option] = on; });
+}
+
+Result<> setNodePackage(PlannedProcess &process, const std::filesystem::path &package)
+{
+    process.package = package;
+    return changeJson(process.config,
+                      [&](json &config) { config["options"]["package"] = package.string(); });
+}
+
+Result<> setCanary(const Paths &paths, const std::vector<std::string> &targets, double share)
+{
+    return changeJson(paths.home / "nodes" / "endpoints.json", [&](json &endpoints) {
+        endpoints["canary"] = {{"targets", targets}, {"share", share}};
+    });
 }
 
 Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy)

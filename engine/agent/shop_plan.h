@@ -41,6 +41,14 @@ struct ShopPlan
 [[nodiscard]] Result<> setNodeOption(const PlannedProcess &process, const std::string &option,
                                      bool on);
 
+/// The package it serves from its next start on.
+[[nodiscard]] Result<> setNodePackage(PlannedProcess &process,
+                                      const std::filesystem::path &package);
+/// Tells the gateway through its endpoints which replicas have a new model and for which share of
+/// the shoppers; none ends that.
+[[nodiscard]] Result<> setCanary(const Paths &paths, const std::vector<std::string> &targets,
+                                 double share);
+
 /// Reads the shop's folder, opens a port per edge and writes one configuration file per process
 /// under Paths::home/nodes. NotFound and InvalidInput say what to do.
 [[nodiscard]] Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy);

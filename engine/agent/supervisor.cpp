@@ -40,7 +40,13 @@ void Shop::supervise(const std::stop_token &stop)
     while (!stop.stop_requested()) {
         const auto report = m_launcher.read(20);
         const std::lock_guard lock(m_mutex);
-        if (report) {
+        const auto isTraining = [](const auto &each) { return each.target == Trainer::kTarget; };
+        if (report && std::visit(isTraining, *report)) {
+            if (const auto *started = std::get_if<ProcessStarted>(&*report))
+                m_trainer.started(*started);
+            else
+                m_trainer.ended(std::get<ProcessEnded>(*report));
+        } else if (report) {
             if (const auto *started = std::get_if<ProcessStarted>(&*report))
                 onStarted(*started);
             else
@@ -49,6 +55,7 @@ void Shop::supervise(const std::stop_token &stop)
         }
         if (m_launcher.isGone()) {
             m_wanted = false;
+            m_trainer.ended({Trainer::kTarget, 0, "the launcher ended"});
             for (auto &process : m_processes)
                 if (process.id.pid != 0 || process.isAskedFor)
                     onEnded({process.plan.target, process.id.pid, "the launcher ended"});
@@ -66,6 +73,8 @@ void Shop::resetAfterController()
 {
     if (const auto configured = configure({}); !configured)
         spdlog::error("safeguards error=\"{}\"", configured.error().text());
+    m_retraining.cancel();
+    m_trainer.cancel();
     m_switches = {};
     m_loaded = false;
     if (const auto *traffic = find("traffic"); traffic && traffic->line)
@@ -217,6 +226,7 @@ void Shop::finishIfEnded()
         return;
     m_proxy.clear();
     m_processes.clear();
+    m_golden.end();
     m_stays = false;
     m_state = State::Down;
     m_changed.notify_all();

@@ -126,6 +126,7 @@ Result<> DrillRunner::run(std::stop_token stop)
         return fail(ErrorCode::Unavailable, "The run was stopped before it began.");
     DR_RETURN_IF_ERROR(m_cluster.setSwitches(m_switches));
     DR_RETURN_IF_ERROR(applySafeguards());
+    DR_RETURN_IF_ERROR(prepareFaults());
 
     begin(*shop);
     LoadSpec load{m_drill.load, m_settings.seed, m_start, latencyLimits()};
@@ -201,6 +202,20 @@ Result<> DrillRunner::applySafeguards()
     if (m_safeguards == Safeguards{})
         return {};
     return fail(ErrorCode::Usage, "This shop cannot go without its safeguards");
+}
+
+Result<> DrillRunner::prepareFaults()
+{
+    auto *keeper = dynamic_cast<ShopKeeper *>(&m_cluster);
+    for (const auto &step : m_drill.method) {
+        if (!keeper)
+            return {};
+        say(fmt::format("preparing {}", step.name));
+        DR_RETURN_IF_ERROR(
+            keeper->prepareFault({0, step.name, step.fault, step.target, step.settings,
+                                  step.duration, step.overrideLastHealthy, m_settings.seed}));
+    }
+    return {};
 }
 
 Result<> DrillRunner::checkFaults()
