@@ -70,8 +70,8 @@ Result<Device> openDevice(const std::string &wanted)
                                                 + "; --device cpu works everywhere");
     const int there = torch::cuda::device_count();
     if (std::stoi(digits) >= there)
-        return fail(ErrorCode::Unavailable, "There is no device " + wanted + "; LibTorch sees "
-                                                + std::to_string(there));
+        return fail(ErrorCode::Unavailable,
+                    "There is no device " + wanted + "; LibTorch sees " + std::to_string(there));
     return Device{wanted, ""};
 }
 

@@ -1,10 +1,10 @@
 #include "engine/training/families.h"
 
+#include "engine/training/ctr/ctr_family.h"
+#include "engine/training/demand/demand_family.h"
 #include "engine/training/popularity_family.h"
 #include "engine/training/search/search_family.h"
 #include "engine/training/sequence/sequence_family.h"
-#include "engine/training/ctr/ctr_family.h"
-#include "engine/training/demand/demand_family.h"
 
 namespace engine {
 

@@ -652,7 +652,8 @@ void TestCtr::noModelBeatsTheOracle()
     auto recipe = *syntheticAdsRecipe("tiny");
     const SyntheticAds ads(recipe, 1);
     constexpr std::uint64_t kTrain = 2'400, kEnd = 3'200;
-    const auto trained = train(ads.csv(0, kTrain), "order=view", {"folds=2", "epochs=8", "tree_rate=0.1"});
+    const auto trained =
+        train(ads.csv(0, kTrain), "order=view", {"folds=2", "epochs=8", "tree_rate=0.1"});
     QVERIFY2(trained, trained ? "" : trained.error().text().c_str());
     const auto values = predict(packaged(*trained), ads.csv(kTrain, kEnd));
     QVERIFY2(values, values ? "" : values.error().text().c_str());
