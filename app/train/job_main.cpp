@@ -36,7 +36,7 @@ int sayError(const engine::Error &error)
 int jobMain()
 {
     std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGINT, SIG_IGN); // the parent says what Ctrl+C means
+    std::signal(SIGINT, SIG_IGN);   // the parent says what Ctrl+C means
     const auto order = firstLine(); // before JobControl, which takes what follows
     int exit = 0;
     {
