@@ -36,13 +36,14 @@ int sayError(const engine::Error &error)
 int jobMain()
 {
     std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGINT, SIG_IGN); // the parent says what Ctrl+C means
+    std::signal(SIGINT, SIG_IGN);   // the parent says what Ctrl+C means
+    const auto order = firstLine(); // before JobControl, which takes what follows
     int exit = 0;
     {
         JobControl control(engine::systemClock());
         engine::keepBigBlocks();
         try {
-            const auto job = parseJob(firstLine());
+            const auto job = parseJob(order);
             auto result = job ? runJob(*job, control, engine::systemClock())
                               : engine::Result<nlohmann::json>(tl::unexpected(job.error()));
             if (result)
