@@ -1,6 +1,7 @@
 #include "engine/scoring/open_scorer.h"
 
 #include "engine/scoring/ctr_scorer.h"
+#include "engine/scoring/blend_scorer.h"
 #include "engine/scoring/mf_scorer.h"
 #include "engine/scoring/popularity_scorer.h"
 #include "engine/scoring/sequence_scorer.h"
@@ -9,8 +10,12 @@ namespace engine {
 
 Result<std::unique_ptr<FullScorer>> openFullScorer(const Package &package)
 {
-    if (package.manifest.family == "mf")
+    if (package.manifest.family == "mf") {
+        // Plain iALS carries its Gram matrix, the blend its spectrum.
+        if (package.find("gram") == nullptr)
+            return BlendScorer::open(package);
         return MfScorer::open(package);
+    }
     if (package.manifest.family == "popularity")
         return PopularityScorer::open(package);
     if (package.manifest.family == "sequence")

@@ -2,6 +2,7 @@
 
 #include "engine/training/ctr/ctr_family.h"
 #include "engine/training/demand/demand_family.h"
+#include "engine/training/mf/mf_family.h"
 #include "engine/training/popularity_family.h"
 #include "engine/training/search/search_family.h"
 #include "engine/training/sequence/sequence_family.h"
@@ -11,8 +12,9 @@ namespace engine {
 const std::vector<const Family *> &families()
 {
     // One line per family: &xxxFamily() of engine/training/xxx/xxx_family.h.
-    static const std::vector<const Family *> all{&popularityFamily(), &sequenceFamily(),
-                                                 &searchFamily(), &ctrFamily(), &demandFamily()};
+    static const std::vector<const Family *> all{&popularityFamily(), &mfFamily(),
+                                                 &sequenceFamily(),   &searchFamily(),
+                                                 &ctrFamily(),        &demandFamily()};
     return all;
 }
 
