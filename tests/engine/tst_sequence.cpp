@@ -453,15 +453,20 @@ void TestSequence::fineTuningGoesOnFromThePackage()
     QVERIFY(std::abs(before - after) < 0.02 * before);
     // Items that the package does not know are added.
     auto wider = m_split.train;
-    wider.items += 2;
+    wider.items += 3;
     wider.itemIds.push_back("new a");
     wider.itemIds.push_back("new b");
+    wider.itemIds.push_back("new c");
     wider.itemTitles.resize(wider.items);
     QuietMonitor other;
     const auto extended = trainSequence(wider, kNoValid, from, other);
     QVERIFY2(extended, extended ? "" : extended.error().text().c_str());
     QCOMPARE(extended->tensors.front().shape[0], static_cast<std::int64_t>(wider.items));
-    QVERIFY(other.notes.at(0).starts_with("2 items are new"));
+    QVERIFY(other.notes.at(0).starts_with("3 items are new"));
+    // An odd number of items, as bytes: every tensor still stands where its numbers may.
+    const auto small = quantisedSequence(packaged(*extended));
+    QVERIFY(small);
+    QCOMPARE(packaged(*small).find("items")->dtype, std::string("I8"));
     // Sizes are the package's.
     auto wrong = order({"factors=48"});
     wrong.initial = m_package;

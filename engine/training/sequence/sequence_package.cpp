@@ -116,6 +116,7 @@ std::vector<OwnedTensor> packageTensors(const SequenceNet &net, const at::Tensor
                        "I64",
                        {static_cast<std::int64_t>(counts.size())},
                        bytesOf(std::span<const std::int64_t>(counts))});
+    orderForWriting(tensors);
     return tensors;
 }
 

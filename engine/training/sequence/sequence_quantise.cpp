@@ -3,6 +3,8 @@
 #include "engine/scoring/int8_panels.h"
 #include "engine/scoring/sequence_weights.h"
 
+#include <algorithm>
+
 namespace engine {
 
 bool isQuantised(const std::string &name, const std::vector<std::int64_t> &shape)
@@ -21,6 +23,15 @@ void addQuantised(std::vector<OwnedTensor> &tensors, const std::string &name,
                        "F32",
                        {shape[0]},
                        {scales, scales + rounded.scales.size() * sizeof(float)}});
+}
+
+void orderForWriting(std::vector<OwnedTensor> &tensors)
+{
+    const auto size = [](const OwnedTensor &tensor) {
+        return tensor.dtype == "I64" ? 8 : tensor.dtype == "I8" ? 1 : 4;
+    };
+    std::stable_sort(tensors.begin(), tensors.end(),
+                     [&](const OwnedTensor &a, const OwnedTensor &b) { return size(a) > size(b); });
 }
 
 Result<TrainedModel> quantisedSequence(const Package &package)
@@ -44,6 +55,7 @@ Result<TrainedModel> quantisedSequence(const Package &package)
         const auto *data = package.weights.data() + entry.offset;
         model.tensors.push_back({entry.name, entry.dtype, entry.shape, {data, data + entry.bytes}});
     }
+    orderForWriting(model.tensors);
     return model;
 }
 

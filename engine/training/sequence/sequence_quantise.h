@@ -17,4 +17,7 @@ namespace engine {
 void addQuantised(std::vector<OwnedTensor> &tensors, const std::string &name,
                   const std::vector<std::int64_t> &shape, std::span<const float> values);
 
+/// In an order in which each tensor's data stands on a multiple of its numbers' size.
+void orderForWriting(std::vector<OwnedTensor> &tensors);
+
 } // namespace engine
