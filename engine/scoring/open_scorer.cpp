@@ -1,7 +1,7 @@
 #include "engine/scoring/open_scorer.h"
 
-#include "engine/scoring/ctr_scorer.h"
 #include "engine/scoring/blend_scorer.h"
+#include "engine/scoring/ctr_scorer.h"
 #include "engine/scoring/mf_scorer.h"
 #include "engine/scoring/popularity_scorer.h"
 #include "engine/scoring/sequence_scorer.h"
