@@ -13,9 +13,10 @@ Result<GivenCanary> parseCanary(std::string_view text, std::string_view file)
     const auto root = parseYamlTree(*checked, file); // JSON is YAML
     if (!root)
         return tl::unexpected(root.error());
+    GivenCanary given; // one object for both ways out: g++ 12 warns of a temporary
     const auto *canary = root->kind == Node::Kind::Map ? root->find("canary") : nullptr;
     if (!canary || canary->kind == Node::Kind::Null)
-        return GivenCanary{};
+        return given;
     const auto *targets = canary->kind == Node::Kind::Map ? canary->find("targets") : nullptr;
     const auto *share = canary->kind == Node::Kind::Map ? canary->find("share") : nullptr;
     const auto number = share ? parseNumber(share->text) : std::nullopt;
@@ -23,7 +24,6 @@ Result<GivenCanary> parseCanary(std::string_view text, std::string_view file)
         return fail(ErrorCode::InvalidInput,
                     "`canary` needs targets and share, as in {targets: [replica/1], share: 0.2}",
                     placeText(file, canary->place));
-    GivenCanary given;
     for (const auto &target : targets->items)
         given.targets.push_back(target.text);
     given.share = *number;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace engine {
 namespace {
@@ -101,19 +102,21 @@ Result<bool> LibsvmReader::next(LibsvmLine &line)
             const double index = colon == std::string_view::npos || colon == 0
                                      ? -1
                                      : numberOf(word.substr(0, colon)).value_or(-1);
-            const auto value =
-                colon == std::string_view::npos ? std::nullopt : numberOf(word.substr(colon + 1));
-            if (word.starts_with("qid:") && value && *value >= 0 && *value < 9e15
-                && *value == std::floor(*value)) {
-                line.query = static_cast<std::int64_t>(*value);
+            constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+            const double value = colon == std::string_view::npos
+                                     ? kNone
+                                     : numberOf(word.substr(colon + 1)).value_or(kNone);
+            if (word.starts_with("qid:") && value >= 0 && value < 9e15
+                && value == std::floor(value)) {
+                line.query = static_cast<std::int64_t>(value);
                 continue;
             }
             if (index < 0 || index > static_cast<double>(kMostIndex) || index != std::floor(index)
-                || !value || std::abs(*value) > 3e38)
+                || !(std::abs(value) <= 3e38))
                 return refuse("A feature is number:value with a number up to 1000000, not '"
                               + std::string(word.substr(0, 40)) + "'");
             const auto number = static_cast<std::uint32_t>(index);
-            if (!line.values.try_emplace(number, static_cast<float>(*value)).second)
+            if (!line.values.try_emplace(number, static_cast<float>(value)).second)
                 return refuse("Feature " + std::to_string(number) + " stands twice in this line");
         }
         return true;
