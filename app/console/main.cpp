@@ -1,7 +1,7 @@
 // drillroom: the console. Puts the window together with a real shop's operations.
 
 #include "app/console/console_operations.h"
-#include "app/console/halt_key.h"
+#include "app/console/halt_now.h"
 #include "engine/model/torch_module.h"
 #include "ui/main_window.h"
 #include "ui/session/background.h"
@@ -128,26 +128,6 @@ void loadEngine(ui::MainWindow &window, const engine::Paths &paths)
         });
 }
 
-/// HALT ALL that works while the GUI thread is stuck: the key has a thread of its own, which goes
-/// over the plain socket; the window hears of it when it can.
-std::unique_ptr<console::HaltKey> watchHaltKey(ui::MainWindow &window, const engine::Paths &paths)
-{
-    if (QGuiApplication::platformName() != QLatin1String("xcb"))
-        return nullptr;
-    auto key = std::make_unique<console::HaltKey>(
-        static_cast<std::uint32_t>(window.winId()), [&window, paths] {
-            (void)engine::haltOverSocket(paths);
-            QMetaObject::invokeMethod(
-                &window, [&window] { window.haltAll(); }, Qt::QueuedConnection);
-        });
-    if (!key->works())
-        std::fprintf(stderr,
-                     "drillroom: Ctrl+Shift+X works only while the window answers (%s); else use "
-                     "drillctl halt\n",
-                     key->problem().c_str());
-    return key;
-}
-
 } // namespace
 
 int main(int argc, char **argv)
@@ -195,7 +175,7 @@ int main(int argc, char **argv)
                 QApplication::exit(saved ? 0 : kExitErrored);
             });
         window.show();
-        const auto haltKey = watchHaltKey(window, paths);
+        const console::HaltNow haltNow(window, paths);
         result = QApplication::exec();
     }
     return result;

@@ -44,8 +44,9 @@ TopBar::TopBar(QWidget *parent) : QWidget(parent)
     m_halt = named(new QPushButton(tr("HALT ALL"), this), "haltAllButton");
     m_halt->setProperty("kind", QStringLiteral("halt"));
     m_halt->setIcon(icon(QStringLiteral("halt"), tokens().onDanger));
-    m_halt->setToolTip(tr("Undo every fault now and start nothing new (Ctrl+Shift+X). Should this "
-                          "window hang, the key still works on X11; drillctl halt always does."));
+    m_halt->setToolTip(
+        tr("Undo every fault now and start nothing new (Ctrl+Shift+X). Should this "
+           "window hang, key and button still work on X11; drillctl halt always does."));
     m_halt->setAccessibleDescription(m_halt->toolTip());
     layout->addWidget(m_halt);
     connect(m_halt, &QPushButton::clicked, this, &TopBar::haltAsked);

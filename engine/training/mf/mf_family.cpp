@@ -27,10 +27,10 @@ public:
 
 } // namespace
 
-const Family *mfFamily()
+const Family &mfFamily()
 {
     static const MfFamily family;
-    return &family;
+    return family;
 }
 
 } // namespace engine

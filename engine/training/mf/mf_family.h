@@ -5,6 +5,6 @@
 
 namespace engine {
 
-[[nodiscard]] const Family *mfFamily();
+[[nodiscard]] const Family &mfFamily();
 
 } // namespace engine

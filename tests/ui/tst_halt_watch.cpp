@@ -1,8 +1,8 @@
 // HALT ALL while the GUI thread is stuck: a real X server, a window whose thread does nothing for
-// up to 30 s, the key pressed from outside, twice. Judged by order: the stop is
+// up to 30 s, key and button pressed from outside. Judged by order: the stop is
 // heard before the window answers again. Skips where Xvfb or xdotool is absent.
 
-#include "app/console/halt_key.h"
+#include "app/console/halt_watch.h"
 #include "tests/support/fake_operations.h"
 #include "ui/main_window.h"
 #include "ui/theme/theme.h"
@@ -10,6 +10,7 @@
 #include <QApplication>
 #include <QElapsedTimer>
 #include <QProcess>
+#include <QPushButton>
 #include <QStandardPaths>
 #include <QTest>
 
@@ -35,12 +36,17 @@ int beStuck(int argc, char **argv)
     window.show();
     if (!QTest::qWaitForWindowExposed(&window))
         return 3;
-    const console::HaltKey key(static_cast<std::uint32_t>(window.winId()), [] {
+    console::HaltWatch key(static_cast<std::uint32_t>(window.winId()), [] {
         std::puts("halted");
         std::fflush(stdout);
     });
     if (!key.works())
         return 4;
+    const auto *button = window.findChild<QPushButton *>(QStringLiteral("haltAllButton"));
+    const auto at = button->mapTo(&window, QPoint(0, 0));
+    key.setButton(at.x(), at.y(), button->width(), button->height());
+    const auto middle = button->mapToGlobal(button->rect().center());
+    std::printf("button %d %d\n", middle.x(), middle.y());
     std::puts("stuck");
     std::fflush(stdout);
     pollfd input{STDIN_FILENO, POLLIN, 0};
@@ -52,15 +58,15 @@ int beStuck(int argc, char **argv)
 
 } // namespace
 
-class TestHaltKey : public QObject
+class TestHaltWatch : public QObject
 {
     Q_OBJECT
 private Q_SLOTS:
-    void theKeyIsHeardWhileTheWindowIsStuck();
+    void keyAndButtonAreHeardWhileTheWindowIsStuck();
     void withoutAnXServerItSaysSo();
 };
 
-void TestHaltKey::theKeyIsHeardWhileTheWindowIsStuck()
+void TestHaltWatch::keyAndButtonAreHeardWhileTheWindowIsStuck()
 {
     const QString xvfb = QStandardPaths::findExecutable(QStringLiteral("Xvfb"));
     const QString xdotool = QStandardPaths::findExecutable(QStringLiteral("xdotool"));
@@ -102,21 +108,31 @@ void TestHaltKey::theKeyIsHeardWhileTheWindowIsStuck()
     poke({QStringLiteral("key"), QStringLiteral("ctrl+x")}); // another key is not taken
     poke({QStringLiteral("key"), QStringLiteral("ctrl+shift+x")});
     QTRY_VERIFY_WITH_TIMEOUT(heard(QStringLiteral("halted"), 2), kPatience);
+    // The button, beside it, and the other button of the mouse.
+    const auto place = said.filter(QStringLiteral("button ")).value(0).split(u' ');
+    QCOMPARE(place.size(), 3);
+    poke({QStringLiteral("mousemove"), place[1], place[2]});
+    poke({QStringLiteral("click"), QStringLiteral("1")});
+    QTRY_VERIFY_WITH_TIMEOUT(heard(QStringLiteral("halted"), 3), kPatience);
+    poke({QStringLiteral("click"), QStringLiteral("3")});
+    poke({QStringLiteral("mousemove"), QStringLiteral("400"), QStringLiteral("400")});
+    poke({QStringLiteral("click"), QStringLiteral("1")});
     window.write("\n");
     QTRY_VERIFY_WITH_TIMEOUT(heard(QStringLiteral("answers"), 1), kPatience);
     QTRY_COMPARE_WITH_TIMEOUT(window.state(), QProcess::NotRunning, kPatience);
     QCOMPARE(window.exitCode(), 0);
-    // Both were heard while the window was stuck, none after it, nothing else was taken.
-    QCOMPARE(said.join(u' '), QStringLiteral("stuck halted halted answers"));
+    // All were heard while the window was stuck, none after it, nothing else was taken.
+    said.removeIf([](const QString &line) { return line.startsWith(QLatin1String("button")); });
+    QCOMPARE(said.join(u' '), QStringLiteral("stuck halted halted halted answers"));
     server.terminate();
     server.waitForFinished(kPatience);
 }
 
-void TestHaltKey::withoutAnXServerItSaysSo()
+void TestHaltWatch::withoutAnXServerItSaysSo()
 {
     const QByteArray before = qgetenv("DISPLAY");
     qputenv("DISPLAY", ":65000");
-    const console::HaltKey key(1, [] {});
+    const console::HaltWatch key(1, [] {});
     QVERIFY(!key.works());
     QVERIFY(!key.problem().empty());
     qputenv("DISPLAY", before);
@@ -127,8 +143,8 @@ int main(int argc, char **argv)
     if (argc > 1 && std::string_view(argv[1]) == "--stuck")
         return beStuck(argc, argv);
     QCoreApplication application(argc, argv);
-    TestHaltKey test;
+    TestHaltWatch test;
     return QTest::qExec(&test, argc, argv);
 }
 
-#include "tst_halt_key.moc"
+#include "tst_halt_watch.moc"
