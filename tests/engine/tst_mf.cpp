@@ -446,6 +446,13 @@ void TestMf::fiveShoppersAreEnough()
     QVERIFY((*lists)[1].items.empty());
     QCOMPARE((*lists)[2].items.front(), std::int64_t{2}); // the most taken
 
+    for (const auto &lonely :
+         {numbered(1, {{0}}), numbered(2, {{0, 1}}), numbered(3, {{0, 1, 2}})}) {
+        test::QuietMonitor lonelyMonitor;
+        const auto tiny = trainMf(lonely, {}, {}, lonelyMonitor);
+        QVERIFY2(tiny, tiny ? "" : tiny.error().text().c_str());
+        QVERIFY(openFullScorer(*packaged(*tiny)));
+    }
     test::QuietMonitor quiet;
     const auto none = trainMf(Dataset{}, {}, {}, quiet);
     QVERIFY(!none);
@@ -490,11 +497,11 @@ void TestMf::damagedPackagesAreRefused()
     const auto floats = [](OwnedTensor &tensor) {
         return reinterpret_cast<float *>(tensor.data.data());
     };
-    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[0])[3] = NAN; }, "NaN"));
-    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[1])[0] *= 2; }, "spectrum"));
+    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[1])[3] = NAN; }, "NaN"));
+    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[2])[0] *= 2; }, "spectrum"));
     QVERIFY(refused([&](TrainedModel &m) { m.manifest.settings["factors"] += 1; }, "settings"));
     QVERIFY(refused([&](TrainedModel &m) { m.manifest.settings.erase("alpha0"); }, "alpha0"));
-    QVERIFY(refused([&](TrainedModel &m) { m.tensors.pop_back(); }, "counts"));
+    QVERIFY(refused([&](TrainedModel &m) { m.tensors.erase(m.tensors.begin()); }, "counts"));
     QVERIFY(openFullScorer(*packaged(*m_blend)));
 }
 
