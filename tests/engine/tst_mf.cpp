@@ -1,5 +1,5 @@
 // Family mf: its solvers solve what they claim, the blend beats popularity and never the oracle, a
-// linear-Gaussian world is solved, a request has the same bits alone and in a batch, a training
+// request has the same bits alone and in a batch, a training
 // that was stopped goes on to the same bytes, and few shoppers are enough.
 
 #include "engine/base/random.h"
@@ -41,7 +41,6 @@ private Q_SLOTS:
     void carvedLabelsAreNotTrainedOn();
     void mixesAreJudgedAsTheyRank();
     void blendBeatsPopularityAndNotTheOracle();
-    void linearGaussianWorldIsSolved();
     void oneRequestHasTheBitsOfABatch();
     void sameSeedSameBytesWithAnyThreads();
     void resumedTrainingGivesTheSameBytes();
@@ -102,73 +101,6 @@ bool sameTensors(const TrainedModel &a, const TrainedModel &b)
     }
     return true;
 }
-
-/// Shoppers u and items v in four normal dimensions; shopper u takes 300 of 1,000 items without
-/// repeating one, each next with a probability that is linear in u.v over what is left: the order
-/// of exponential waiting times.
-struct GaussianWorld
-{
-    static constexpr std::size_t kShoppers = 2000, kItems = 1000, kTaken = 300, kLatent = 4;
-    std::vector<std::array<double, kLatent>> shoppers{kShoppers}, items{kItems};
-    Dataset train;
-    [[nodiscard]] double utility(std::size_t s, std::size_t i) const
-    {
-        double sum = 0;
-        for (std::size_t k = 0; k < kLatent; ++k)
-            sum += shoppers[s][k] * items[i][k];
-        return sum;
-    }
-    /// Of being next, up to a constant; what is cut off at the foot never reaches a top ten.
-    [[nodiscard]] double weight(std::size_t s, std::size_t i) const
-    {
-        return std::max(0.05, 1 + utility(s, i));
-    }
-
-    GaussianWorld()
-    {
-        Random random(5, 1);
-        for (auto &shopper : shoppers) {
-            for (auto &value : shopper)
-                value = random.normal();
-        }
-        for (auto &item : items) {
-            for (auto &value : item)
-                value = 0.4 * random.normal();
-        }
-        std::vector<std::vector<std::uint32_t>> lists;
-        for (std::size_t s = 0; s < kShoppers; ++s) {
-            std::vector<std::pair<double, std::uint32_t>> keys;
-            for (std::uint32_t i = 0; i < kItems; ++i)
-                keys.emplace_back(random.exponential() / weight(s, i), i);
-            std::partial_sort(keys.begin(), keys.begin() + kTaken, keys.end());
-            lists.emplace_back();
-            for (std::size_t t = 0; t < kTaken; ++t)
-                lists.back().push_back(keys[t].second);
-        }
-        train = numbered(kItems, lists);
-    }
-
-    /// Expected NDCG@10 of the next item when the items outside the history are ranked by `scores`.
-    [[nodiscard]] double expected(std::size_t s, const std::vector<double> &scores) const
-    {
-        std::vector<std::uint8_t> isTaken(kItems, 0);
-        for (const auto item : train.of(s))
-            isTaken[item] = 1;
-        std::vector<std::size_t> left;
-        double sum = 0, value = 0;
-        for (std::size_t i = 0; i < kItems; ++i) {
-            if (!isTaken[i]) {
-                left.push_back(i);
-                sum += weight(s, i);
-            }
-        }
-        std::partial_sort(left.begin(), left.begin() + 10, left.end(),
-                          [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-        for (std::size_t r = 0; r < 10; ++r)
-            value += weight(s, left[r]) / sum / std::log2(2.0 + static_cast<double>(r));
-        return value;
-    }
-};
 
 } // namespace
 
@@ -379,39 +311,6 @@ void TestMf::blendBeatsPopularityAndNotTheOracle()
     QVERIFY(ndcg < oracle.ndcg + 2 * oracle.ndcgError);
 }
 
-void TestMf::linearGaussianWorldIsSolved()
-{
-    const GaussianWorld world;
-    test::QuietMonitor monitor;
-    const auto model = trainMf(
-        world.train, {},
-        orderWith({"method=ials", "order=none", "factors=5", "alpha0=1", "lambda=0.01"}), monitor);
-    QVERIFY2(model, model ? "" : model.error().text().c_str());
-    const auto package = packaged(*model);
-    const auto scorer = openFullScorer(*package);
-    QVERIFY(scorer);
-    const auto counts = popularityCounts(world.train);
-    const std::vector<double> popular(counts.begin(), counts.end());
-    double best = 0, floor = 0, got = 0;
-    std::vector<float> scores((*scorer)->stride());
-    for (std::size_t s = 0; s < 500; ++s) {
-        const auto events = world.train.of(s);
-        const std::vector<std::vector<std::int64_t>> one{{events.begin(), events.end()}};
-        QVERIFY((*scorer)->scoreAll(one, scores));
-        std::vector<double> truth;
-        for (std::size_t i = 0; i < GaussianWorld::kItems; ++i)
-            truth.push_back(world.utility(s, i));
-        best += world.expected(s, truth);
-        floor += world.expected(s, popular);
-        got += world.expected(s, {scores.begin(), scores.begin() + GaussianWorld::kItems});
-    }
-    const double missed = regret(got, floor, best);
-    qInfo("linear-Gaussian: popularity %.4f, mf %.4f, oracle %.4f, regret %.3f", floor / 500,
-          got / 500, best / 500, missed);
-    QVERIFY(best > 1.2 * floor);
-    QVERIFY(missed >= 0 && missed <= 0.05);
-}
-
 void TestMf::oneRequestHasTheBitsOfABatch()
 {
     const auto package = packaged(*m_blend);
@@ -549,13 +448,10 @@ void TestMf::fiveShoppersAreEnough()
 
     for (const auto &lonely :
          {numbered(1, {{0}}), numbered(2, {{0, 1}}), numbered(3, {{0, 1, 2}})}) {
-        test::QuietMonitor quiet;
-        const auto tiny = trainMf(lonely, {}, {}, quiet);
+        test::QuietMonitor lonelyMonitor;
+        const auto tiny = trainMf(lonely, {}, {}, lonelyMonitor);
         QVERIFY2(tiny, tiny ? "" : tiny.error().text().c_str());
-        const auto written = packaged(*tiny);
-        QVERIFY2(written, written ? "" : written.error().text().c_str());
-        const auto readable = openFullScorer(*written);
-        QVERIFY2(readable, readable ? "" : readable.error().text().c_str());
+        QVERIFY(openFullScorer(*packaged(*tiny)));
     }
     test::QuietMonitor quiet;
     const auto none = trainMf(Dataset{}, {}, {}, quiet);
@@ -601,11 +497,11 @@ void TestMf::damagedPackagesAreRefused()
     const auto floats = [](OwnedTensor &tensor) {
         return reinterpret_cast<float *>(tensor.data.data());
     };
-    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[0])[3] = NAN; }, "NaN"));
-    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[1])[0] *= 2; }, "spectrum"));
+    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[1])[3] = NAN; }, "NaN"));
+    QVERIFY(refused([&](TrainedModel &m) { floats(m.tensors[2])[0] *= 2; }, "spectrum"));
     QVERIFY(refused([&](TrainedModel &m) { m.manifest.settings["factors"] += 1; }, "settings"));
     QVERIFY(refused([&](TrainedModel &m) { m.manifest.settings.erase("alpha0"); }, "alpha0"));
-    QVERIFY(refused([&](TrainedModel &m) { m.tensors.pop_back(); }, "counts"));
+    QVERIFY(refused([&](TrainedModel &m) { m.tensors.erase(m.tensors.begin()); }, "counts"));
     QVERIFY(openFullScorer(*packaged(*m_blend)));
 }
 

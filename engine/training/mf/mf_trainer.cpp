@@ -374,6 +374,9 @@ TrainedModel MfTrainer::packed(std::vector<BuiltPart> built, const std::vector<P
         model.tensors.push_back({name, type, std::move(shape), bytesOf(data, size)});
     };
     const auto rows = static_cast<std::int64_t>(n);
+    // First, because its numbers must stand on multiples of 8.
+    const auto counts = popularityCounts(m_train);
+    add("counts", "I64", {rows}, counts.data(), counts.size() * sizeof(std::int64_t));
     add("items", "F32", {rows, static_cast<std::int64_t>(width)}, items.data(),
         items.size() * sizeof(float));
     add("spectrum", "F32", {static_cast<std::int64_t>(width)}, spectrum.data(),
@@ -381,8 +384,6 @@ TrainedModel MfTrainer::packed(std::vector<BuiltPart> built, const std::vector<P
     if (historyWidth > 0)
         add("history", "F32", {rows, static_cast<std::int64_t>(historyWidth)}, history.data(),
             history.size() * sizeof(float));
-    const auto counts = popularityCounts(m_train);
-    add("counts", "I64", {rows}, counts.data(), counts.size() * sizeof(std::int64_t));
     model.manifest.family = "mf";
     model.manifest.featureSchema = featureSchema(m_train.itemIds);
     model.manifest.seed = m_seed;
