@@ -1,5 +1,7 @@
 #include "app/composition/checks.h"
 
+#include "app/composition/attach.h"
+#include "app/composition/shops.h"
 #include "engine/base/digest.h"
 #include "engine/base/files.h"
 
@@ -122,6 +124,22 @@ engine::Check engineCheck(const engine::Paths &paths)
             "", true};
 }
 
+/// One line for each shop whose model servers are not ours.
+void addAttached(const engine::Paths &paths, std::vector<engine::Check> &checks)
+{
+    for (const auto &shop : listShops(paths)) {
+        const auto targets = attachedTargets(paths, shop.info.name);
+        if (!targets || targets->empty())
+            continue;
+        checks.push_back(
+            {"Shop " + shop.info.name + " is attached",
+             fmt::format("{} model servers are not ours: of the faults on them only those of the "
+                         "wire (network.cut) can be made, none on their processes or models.",
+                         targets->size()),
+             "drillctl shop attach " + shop.info.name + " --release goes back to its own", false});
+    }
+}
+
 } // namespace
 
 std::vector<engine::Check> workstationChecks(const engine::Paths &paths)
@@ -139,6 +157,7 @@ std::vector<engine::Check> workstationChecks(const engine::Paths &paths)
     if (!onPath("kubectl"))
         checks.push_back({"kubectl not found", "Only this workstation can be drilled.",
                           "apt install kubernetes-client", false});
+    addAttached(paths, checks);
     return checks;
 }
 

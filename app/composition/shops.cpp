@@ -2,6 +2,8 @@
 
 #include "app/composition/train_child.h"
 #include "engine/base/files.h"
+#include "engine/data/golden.h"
+#include "engine/data/item_prices.h"
 #include "engine/data/oracle.h"
 #include "engine/data/parallel.h"
 #include "engine/data/split.h"
@@ -70,7 +72,24 @@ Result<engine::Dataset> readEvents(const ShopOrder &order, const std::string &si
                          [&](double part) { progress("making the synthetic shop", part); });
 }
 
-/// history.bin, trace.bin, popularity.bin, items.tsv and shop.json without metrics.
+/// Empty when nobody knows any.
+Result<std::vector<float>> pricesOf(const ShopOrder &order, const std::string &size,
+                                    const engine::Dataset &data)
+{
+    if (size.empty()) {
+        engine::ImportOptions options;
+        options.format = order.format;
+        options.columns = order.columns;
+        return engine::importPrices(order.from, options, data);
+    }
+    const engine::SyntheticShop shop(*engine::syntheticRecipe(size), order.seed);
+    std::vector<float> prices;
+    for (std::uint32_t item = 0; item < data.items; ++item)
+        prices.push_back(static_cast<float>(shop.price(item)));
+    return prices;
+}
+
+/// history.bin, trace.bin, popularity.bin, prices.bin, items.tsv and shop.json without metrics.
 Result<engine::ShopInfo> writeData(const fs::path &folder, const ShopOrder &order,
                                    const std::string &size, const engine::Dataset &data,
                                    const BuildProgress &progress)
@@ -83,11 +102,13 @@ Result<engine::ShopInfo> writeData(const fs::path &folder, const ShopOrder &orde
                                 engine::kFewestForTrace),
                     order.from);
     auto trace = engine::makeTrace(split.test, engine::kTraceRows, order.seed);
+    auto golden = engine::makeGolden(split, engine::kGoldenRows, order.seed);
     if (!size.empty()) {
         const engine::SyntheticShop shop(*engine::syntheticRecipe(size), order.seed);
         (void)engine::oracleQuality(shop, data, trace, engine::workThreads(), [&](double part) {
             progress("computing the exact probabilities", part);
         });
+        (void)engine::oracleQuality(shop, data, golden, engine::workThreads());
     }
     engine::ShopInfo info;
     info.name = order.name;
@@ -103,8 +124,13 @@ Result<engine::ShopInfo> writeData(const fs::path &folder, const ShopOrder &orde
     const auto popular = engine::popularityOrder(split.train);
     DR_RETURN_IF_ERROR(engine::writeDataset(folder / "history.bin", data));
     DR_RETURN_IF_ERROR(engine::writeTrace(folder / "trace.bin", trace));
+    DR_RETURN_IF_ERROR(engine::makePrivateFolder(engine::goldenFolder(folder)));
+    DR_RETURN_IF_ERROR(engine::writeTrace(engine::goldenFolder(folder) / "trace.bin", golden));
     DR_RETURN_IF_ERROR(engine::writePopularity(folder, popular));
     DR_RETURN_IF_ERROR(engine::writeItems(folder, data));
+    const auto prices = pricesOf(order, size, data);
+    DR_RETURN_IF_ERROR(prices);
+    DR_RETURN_IF_ERROR(engine::writePrices(folder, *prices));
     DR_RETURN_IF_ERROR(engine::writeShopInfo(folder, info));
     return info;
 }

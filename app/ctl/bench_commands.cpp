@@ -94,6 +94,7 @@ void addBenchCommands(CLI::App &app, Context &context)
 {
     auto *bench = app.add_subcommand("bench", "Make recordings to measure with, and measure");
     bench->require_subcommand(1);
+    addBenchShopCommand(*bench, context);
     auto options = std::make_shared<Options>();
     auto &sample = options->sample;
     auto *make = bench->add_subcommand(

@@ -16,13 +16,18 @@ struct Context
 };
 
 void addShopCommands(CLI::App &app, Context &context);
+/// `shop attach`, of `shop`.
+void addAttachCommand(CLI::App &shop, Context &context);
 /// Backups and restore, in the group that addShopCommands made.
 void addBackupCommands(CLI::App &app, Context &context);
 void addDrillCommands(CLI::App &app, Context &context);
 void addRecordingCommands(CLI::App &app, Context &context);
 void addExportCommands(CLI::App &recording, Context &context); ///< of `recording`
 void addModelCommands(CLI::App &app, Context &context);
+void addTrainCommands(CLI::App &app, Context &context);  ///< train, finetune
+void addAnswerCommands(CLI::App &app, Context &context); ///< eval, recommend, rank ...
 void addBenchCommands(CLI::App &app, Context &context);
+void addBenchShopCommand(CLI::App &bench, Context &context); ///< of `bench`
 void addSystemCommands(CLI::App &app, Context &context);
 void addPlayCommand(CLI::App &app, Context &context);
 void addCompareCommand(CLI::App &app, Context &context);

@@ -1,8 +1,10 @@
+#include "app/composition/attach.h"
 #include "app/composition/drill_run.h"
 #include "app/ctl/commands.h"
 #include "app/ctl/interrupt.h"
 #include "app/ctl/output.h"
 #include "app/ctl/run_view.h"
+#include "engine/drill/attached_targets.h"
 #include "engine/recording/open.h"
 
 #include <atomic>
@@ -26,6 +28,7 @@ struct RunOptions
 struct FileOptions
 {
     std::string drill;
+    std::string shop; ///< lint: also whether it can be done there
     bool json = false;
 };
 
@@ -157,8 +160,19 @@ void lintFile(Context &context, const FileOptions &options)
         context.exit = report(drill.error(), options.json);
         return;
     }
+    auto lines = engine::lint(*drill);
+    if (!options.shop.empty()) {
+        const auto names = app::attachedTargets(context.paths, options.shop);
+        if (!names) {
+            context.exit = report(names.error(), options.json);
+            return;
+        }
+        for (const auto &[step, why] :
+             engine::unreachableSteps(*drill, {names->begin(), names->end()}))
+            lines.push_back({"not available on " + options.shop, false, why, step->place});
+    }
     auto all = json::array();
-    for (const auto &line : engine::lint(*drill)) {
+    for (const auto &line : lines) {
         all.push_back({{"subject", line.subject},
                        {"ok", line.ok},
                        {"text", line.text},
@@ -225,6 +239,8 @@ void addDrillCommands(CLI::App &app, Context &context)
         auto file = std::make_shared<FileOptions>();
         auto *sub = drill->add_subcommand(name, help);
         sub->add_option("drill", file->drill, "A name of the library, or a file")->required();
+        if (std::string_view(name) == "lint")
+            sub->add_option("--shop", file->shop, "Also look whether it can be done on this shop");
         sub->add_flag("--json", file->json, "The result as JSON");
         sub->callback([&context, file, what] { what(context, *file); });
     };

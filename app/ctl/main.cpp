@@ -27,6 +27,8 @@ int main(int argc, char **argv)
     ctl::addRecordingCommands(app, context);
     ctl::addPlayCommand(app, context);
     ctl::addCompareCommand(app, context);
+    ctl::addTrainCommands(app, context);
+    ctl::addAnswerCommands(app, context);
     ctl::addModelCommands(app, context);
     ctl::addBenchCommands(app, context);
     ctl::addSystemCommands(app, context);

@@ -62,35 +62,81 @@ Result<> list(Context &context, const Options &options)
     return {};
 }
 
-Result<> verify(Context &context, const Options &options)
+/// A package by its own folder, or a version of a shop's registry (default: the serving one).
+Result<std::filesystem::path> packageFolder(Context &context, const Options &options,
+                                            engine::PackagePolicy &policy)
 {
+    std::error_code error;
+    const std::filesystem::path path(options.shop);
+    if (options.shop.find('/') != std::string::npos
+        || std::filesystem::exists(path / "manifest.json", error)) {
+        if (!options.version.empty())
+            return engine::fail(engine::ErrorCode::Usage,
+                                "The folder of a package needs no version");
+        return path;
+    }
     const auto registry = openRegistry(context, options.shop);
     if (!registry)
         return tl::unexpected(registry.error());
+    policy.versionFloor = registry->floor();
+    const auto version = options.version.empty() ? registry->serving() : options.version;
+    return registry->packageFolder(version);
+}
+
+std::string manifestText(const engine::Package &package)
+{
+    const auto &manifest = package.manifest;
+    std::string text = fmt::format(
+        "Family {}, version {}, recipe {}, seed {}\nTrained on {}\n", manifest.family,
+        manifest.version, manifest.recipe.empty() ? "none" : manifest.recipe, manifest.seed,
+        manifest.trainingData.empty() ? "data that it does not name" : manifest.trainingData);
+    if (!manifest.lineage.empty())
+        text += "Trained further from " + manifest.lineage + "\n";
+    Table table({"Setting or metric", "Value"}, {false, true});
+    for (const auto &[name, value] : manifest.settings)
+        table.row({name, fmt::format("{:g}", value)});
+    for (const auto &[name, value] : manifest.metrics)
+        table.row({name, fmt::format("{:.4f}", value)});
+    for (const auto &[name, value] : manifest.provenance)
+        table.row({name, value});
+    return text + table.text();
+}
+
+Result<> verify(Context &context, const Options &options, bool shows)
+{
     const auto key = engine::SigningKey::loadOrCreate(context.paths.signingKey());
     if (!key)
         return tl::unexpected(key.error());
     engine::PackagePolicy policy;
     policy.trusted = key->publicKey();
-    policy.versionFloor = registry->floor();
-    const auto version = options.version.empty() ? registry->serving() : options.version;
-    const auto package = engine::readPackage(registry->packageFolder(version), policy);
+    const auto folder = packageFolder(context, options, policy);
+    if (!folder)
+        return tl::unexpected(folder.error());
+    const auto package = engine::readPackage(*folder, policy);
     if (!package)
         return tl::unexpected(package.error());
-    const json result = {{"version", version},
+    const auto &manifest = package->manifest;
+    const json result = {{"version", manifest.version},
                          {"digest", package->digest},
                          {"sound", true},
-                         {"family", package->manifest.family},
-                         {"settings", package->manifest.settings},
-                         {"metrics", package->manifest.metrics},
-                         {"recipe", package->manifest.recipe}};
-    if (options.json)
+                         {"family", manifest.family},
+                         {"settings", manifest.settings},
+                         {"metrics", manifest.metrics},
+                         {"recipe", manifest.recipe},
+                         {"lineage", manifest.lineage},
+                         {"training_data", manifest.trainingData},
+                         {"seed", manifest.seed},
+                         {"provenance", manifest.provenance}};
+    if (options.json) {
         printJson(result);
-    else
-        print(fmt::format(
-            "Version {} is sound: signed by this workstation's key, every byte accounted for.\n"
-            "Digest {}\n",
-            version, package->digest));
+        return {};
+    }
+    print(fmt::format(
+        "Version {} is sound: signed by this workstation's key, every byte accounted for.\n"
+        "Digest {}\n",
+        manifest.version, package->digest));
+    if (shows)
+        print(manifestText(*package));
     return {};
 }
 
@@ -117,12 +163,16 @@ Result<> move(Context &context, const Options &options, const std::string &how)
 
 void addModelCommands(CLI::App &app, Context &context)
 {
-    auto *model = app.add_subcommand("model", "The model packages of a shop");
+    auto *model = app.add_subcommand("model", "Model packages: of a shop, or any folder");
     model->require_subcommand(1);
     const auto add = [&](const char *name, const char *help, bool version, auto run) {
+        const bool takesFolder =
+            std::string_view(name) == "verify" || std::string_view(name) == "show";
         auto options = std::make_shared<Options>();
         auto *sub = model->add_subcommand(name, help);
-        sub->add_option("shop", options->shop, "The shop")->required();
+        sub->add_option("shop", options->shop,
+                        takesFolder ? "The shop, or the folder of a package" : "The shop")
+            ->required();
         auto *option = sub->add_option("version", options->version, "Version of the package");
         if (version)
             option->required();
@@ -133,8 +183,10 @@ void addModelCommands(CLI::App &app, Context &context)
         });
     };
     add("list", "Versions, which one serves, metrics", false, list);
-    add("verify", "Check signature, sizes and checksums (default: the serving one)", false, verify);
-    add("show", "The same, with settings and metrics (use --json)", false, verify);
+    add("verify", "Check signature, sizes and checksums (default: the serving one)", false,
+        [](Context &c, const Options &o) { return verify(c, o, false); });
+    add("show", "The same, with settings, metrics and where it comes from", false,
+        [](Context &c, const Options &o) { return verify(c, o, true); });
     for (const char *how : {"promote", "rollback", "revoke"})
         add(how,
             std::string_view(how) == "promote" ? "Let this version serve"

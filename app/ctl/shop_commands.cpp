@@ -1,6 +1,7 @@
 #include "app/composition/shops.h"
 #include "app/ctl/commands.h"
 #include "app/ctl/output.h"
+#include "app/ctl/shop_status.h"
 #include "engine/agent/local_cluster.h"
 #include "engine/serving/gateway_view.h"
 
@@ -135,6 +136,7 @@ json toJson(const engine::ShopStatus &status)
                              {"model", process.model},
                              {"version", process.version},
                              {"digest", process.digest},
+                             {"attached", process.attached},
                              {"log", process.log}});
     return {{"name", status.name},
             {"state", status.state},
@@ -189,6 +191,8 @@ std::string describeGateway(const nlohmann::ordered_json &view)
     return text;
 }
 
+} // namespace
+
 void printStatus(const engine::ShopStatus &status, bool asJson)
 {
     const auto gateway = gatewayOf(status);
@@ -215,6 +219,8 @@ void printStatus(const engine::ShopStatus &status, bool asJson)
     if (!gateway.is_null())
         print(describeGateway(gateway));
 }
+
+namespace {
 
 void up(Context &context, const std::string &name, int replicas, bool standby, bool asJson)
 {
@@ -369,6 +375,7 @@ void addShopCommands(CLI::App &app, Context &context)
     };
     add("up", "Start a shop that stays until `shop down`",
         [](Context &c, const Named &n) { up(c, n.name, n.replicas, n.standby, n.json); });
+    addAttachCommand(*shop, context);
     add("status", "Processes, models and addresses",
         [](Context &c, const Named &n) { status(c, n.name, n.json); });
     add("down", "Stop a shop", [](Context &c, const Named &n) { down(c, n.name, n.json); });

@@ -43,8 +43,10 @@ Result<StoreOptions> optionsOf(const NodeConfig &config)
     options.shipEvery = Micros{*ship * 1'000};
     options.backupsKept = static_cast<std::size_t>(*kept);
     options.diskCap = static_cast<std::uint64_t>(*cap) << 20;
-    if (!*isOn)
+    if (!*isOn) {
+        options.olderTimeline = BackupFolder(config.shop / kStoreBackups).newestTimeline();
         return options;
+    }
     options.backups = config.shop / kStoreBackups;
     if (config.options.contains("backups")) {
         const auto folder = config.textOption("backups");

@@ -87,8 +87,12 @@ Result<int> runAgent(const AgentOptions &options)
     });
     WindowClock windows(clock, [&](MonoTime end) {
         Window window{"agent", end.count(), shop.upSamples(), {}};
-        window.samples.push_back({std::string(series::kHostStall),
-                                  static_cast<double>(meter.longestIn(end).count()) / 1000.0});
+        for (auto &sample : shop.goldenSamples())
+            window.samples.push_back(std::move(sample));
+        meter.setPaused(!shop.isLoaded());
+        if (!meter.isPaused())
+            window.samples.push_back({std::string(series::kHostStall),
+                                      static_cast<double>(meter.longestIn(end).count()) / 1000.0});
         hub.publish(std::move(window));
     });
 

@@ -153,6 +153,8 @@ grpc::Status AgentService::ApplyFault(Context *context, const proto::ApplyFaultR
     return guarded(context, false, outcome, [&]() -> Result<> {
         if (request->duration_us() < 0)
             return fail(ErrorCode::InvalidInput, "A fault's duration cannot be negative");
+        if (request->id() == 0) // not to be applied, only to be made ready
+            return m_shop.prepareFault(wire::fromProto(*request));
         return m_warden.applyFault(wire::fromProto(*request));
     });
 }
@@ -172,6 +174,10 @@ grpc::Status AgentService::Restart(Context *context, const proto::TargetRequest 
             return m_shop.restore(request->target(), by);
         if (request->verb() == "roll back")
             return m_shop.rollBack(request->target(), by);
+        if (request->verb() == "promote")
+            return m_shop.promote(request->target(), by);
+        if (request->verb() == "retrain")
+            return m_shop.retrain(by);
         return m_shop.restart(request->target(), by);
     });
 }

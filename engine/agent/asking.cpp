@@ -2,9 +2,9 @@
 
 #include "engine/proto/kserve.grpc.pb.h"
 #include "engine/proto/store.grpc.pb.h"
+#include "engine/serving/gateway_wire.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
 #include <set>
@@ -15,12 +15,16 @@ namespace {
 constexpr std::uint32_t kItems = 10;
 
 // A channel of its own each time: one that is shared would remember earlier failures as back-off.
-std::shared_ptr<grpc::Channel> channelTo(std::uint16_t port)
+std::shared_ptr<grpc::Channel> channelTo(const std::string &address)
 {
     grpc::ChannelArguments arguments;
     arguments.SetInt("grpc.use_local_subchannel_pool", 1);
-    return grpc::CreateCustomChannel(fmt::format("127.0.0.1:{}", port),
-                                     grpc::InsecureChannelCredentials(), arguments);
+    return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::shared_ptr<grpc::Channel> channelTo(std::uint16_t port)
+{
+    return channelTo(fmt::format("127.0.0.1:{}", port));
 }
 
 void setLimit(grpc::ClientContext &context, Micros limit)
@@ -30,57 +34,26 @@ void setLimit(grpc::ClientContext &context, Micros limit)
     context.set_wait_for_ready(true);
 }
 
-inference::ModelInferRequest::InferInputTensor *addInput(inference::ModelInferRequest &request,
-                                                         const char *name, const char *type,
-                                                         std::initializer_list<std::int64_t> shape)
-{
-    auto *input = request.add_inputs();
-    input->set_name(name);
-    input->set_datatype(type);
-    for (const auto size : shape)
-        input->add_shape(size);
-    return input;
-}
-
-// Either form that the protocol allows: typed contents or raw bytes.
-std::vector<std::int64_t> itemsOf(const inference::ModelInferResponse &reply)
-{
-    for (int i = 0; i < reply.outputs_size(); ++i) {
-        if (reply.outputs(i).name() != "items")
-            continue;
-        if (i < reply.raw_output_contents_size()) {
-            const auto &raw = reply.raw_output_contents(i);
-            std::vector<std::int64_t> items(raw.size() / sizeof(std::int64_t));
-            std::memcpy(items.data(), raw.data(), items.size() * sizeof(std::int64_t));
-            return items;
-        }
-        const auto &contents = reply.outputs(i).contents().int64_contents();
-        return {contents.begin(), contents.end()};
-    }
-    return {};
-}
-
-std::string parameter(const inference::ModelInferResponse &reply, const char *name)
-{
-    const auto found = reply.parameters().find(name);
-    return found == reply.parameters().end() ? std::string{} : found->second.string_param();
-}
-
 } // namespace
 
 ModelAnswer askModel(std::uint16_t port, std::uint32_t items, Micros limit)
 {
-    const auto k = std::min(kItems, items > 1 ? items - 1 : 1);
+    return askModel(fmt::format("127.0.0.1:{}", port), {}, items, limit);
+}
+
+ModelAnswer askModel(const std::string &address, const ModelDialect &dialect, std::uint32_t items,
+                     Micros limit)
+{
+    GatewayRequest ask;
+    ask.rows = ask.columns = 1;
+    ask.history = {0};
+    ask.k = static_cast<std::int32_t>(std::min(kItems, items > 1 ? items - 1 : 1));
     inference::ModelInferRequest request;
-    request.set_model_name("recommend");
-    addInput(request, "history", "INT64", {1, 1})->mutable_contents()->add_int64_contents(0);
-    addInput(request, "k", "INT32", {1})
-        ->mutable_contents()
-        ->add_int_contents(static_cast<std::int32_t>(k));
+    writeInfer(ask, dialect, request);
     inference::ModelInferResponse reply;
     grpc::ClientContext context;
     setLimit(context, limit);
-    const auto stub = inference::GRPCInferenceService::NewStub(channelTo(port));
+    const auto stub = inference::GRPCInferenceService::NewStub(channelTo(address));
     const auto status = stub->ModelInfer(&context, request, &reply);
     ModelAnswer answer;
     answer.status = status.error_code();
@@ -88,17 +61,20 @@ ModelAnswer askModel(std::uint16_t port, std::uint32_t items, Micros limit)
         answer.error = status.error_message();
         return answer;
     }
-    answer.path = parameter(reply, "path");
-    answer.digest = parameter(reply, "digest");
-    const auto list = itemsOf(reply);
+    answer.path = textOf(reply, "path");
+    answer.digest = textOf(reply, "digest");
+    if (!takeAnswer(dialect, 1, ask.k, reply)) {
+        answer.error = fmt::format("the answer does not hold {} items", ask.k);
+        return answer;
+    }
+    const auto &list = reply.outputs(0).contents().int64_contents();
     const bool known = std::all_of(list.begin(), list.end(), [items](std::int64_t item) {
         return item >= 0 && item < static_cast<std::int64_t>(items);
     });
     answer.correct =
-        known && list.size() == k && std::set(list.begin(), list.end()).size() == list.size();
+        known && std::set(list.begin(), list.end()).size() == static_cast<std::size_t>(ask.k);
     if (!answer.correct)
-        answer.error =
-            fmt::format("{} items came back instead of {} different ones", list.size(), k);
+        answer.error = fmt::format("what came back are not {} different items", ask.k);
     return answer;
 }
 
@@ -118,6 +94,50 @@ Result<> askToLoad(std::uint16_t port, const std::string &version, Micros limit)
     const bool refused = status.error_code() == grpc::StatusCode::FAILED_PRECONDITION
                          || status.error_code() == grpc::StatusCode::INVALID_ARGUMENT;
     return fail(refused ? ErrorCode::Untrusted : ErrorCode::Unavailable, status.error_message());
+}
+
+struct GoldenAsker::Stub
+{
+    std::unique_ptr<inference::GRPCInferenceService::Stub> stub;
+};
+
+GoldenAsker::GoldenAsker(std::uint16_t port)
+    : m_stub(std::make_unique<Stub>(inference::GRPCInferenceService::NewStub(channelTo(port))))
+{
+}
+
+GoldenAsker::~GoldenAsker() = default;
+
+std::optional<GoldenAnswer> GoldenAsker::ask(std::span<const std::vector<std::int64_t>> histories,
+                                             int k, Micros limit) const
+{
+    std::size_t longest = 1;
+    for (const auto &history : histories)
+        longest = std::max(longest, history.size());
+    inference::ModelInferRequest request;
+    request.set_model_name("recommend");
+    const auto rows = static_cast<std::int64_t>(histories.size());
+    auto *input = addInput(request, "history", "INT64", {rows, static_cast<std::int64_t>(longest)})
+                      ->mutable_contents();
+    for (const auto &history : histories)
+        for (std::size_t i = 0; i < longest; ++i)
+            input->add_int64_contents(i < history.size() ? history[i] : -1);
+    addInput(request, "k", "INT32", {1})->mutable_contents()->add_int_contents(k);
+    inference::ModelInferResponse reply;
+    grpc::ClientContext context;
+    setLimit(context, limit);
+    if (!m_stub->stub->ModelInfer(&context, request, &reply).ok())
+        return {};
+    const auto items = itemsOf(reply);
+    if (items.size() != histories.size() * static_cast<std::size_t>(k))
+        return {};
+    GoldenAnswer answer;
+    answer.digest = parameter(reply, "digest");
+    for (auto at = items.begin(); at != items.end(); at += k) {
+        auto &list = answer.lists.emplace_back(at, at + k);
+        std::erase(list, -1); // filled up where the model had no more
+    }
+    return answer;
 }
 
 bool askStore(std::uint16_t port, Micros limit)

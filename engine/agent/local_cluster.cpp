@@ -15,7 +15,7 @@ namespace {
 namespace proto = drillroom::v1;
 
 constexpr Micros kCallLimit{5'000'000}, kUpLimit{60'000'000}, kSafeguardsLimit{30'000'000},
-    kSpawnLimit{8'000'000};
+    kSpawnLimit{8'000'000}, kPrepareLimit{200'000'000};
 constexpr Micros kHaltLimit{900'000}, kEndLimit{1'500'000};
 
 void prepare(grpc::ClientContext &context, Micros limit, const std::string &token)
@@ -307,6 +307,14 @@ Result<> LocalCluster::applyFault(const FaultSpec &spec)
     return {};
 }
 
+Result<> LocalCluster::prepareFault(const FaultSpec &spec)
+{
+    auto request = wire::toProto(spec);
+    request.set_id(0);
+    DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::ApplyFault, request, kPrepareLimit));
+    return {};
+}
+
 Result<> LocalCluster::undoFault(std::uint32_t id)
 {
     proto::UndoFaultRequest request;
@@ -327,9 +335,15 @@ Result<> LocalCluster::restart(const std::string &target)
 
 Result<> LocalCluster::respond(const std::string &verb, const std::string &target)
 {
+    return act(verb, target, "drill");
+}
+
+Result<> LocalCluster::act(const std::string &verb, const std::string &target,
+                           const std::string &by)
+{
     proto::TargetRequest request;
     request.set_target(target);
-    request.set_by("drill");
+    request.set_by(by);
     request.set_verb(verb);
     DR_RETURN_IF_ERROR(m_impl->call(&proto::Agent::Stub::Restart, request));
     return {};

@@ -42,7 +42,11 @@ public:
     /// A restart by the drill; the operator's says so.
     [[nodiscard]] Result<> restart(const std::string &target) override;
     [[nodiscard]] Result<> respond(const std::string &verb, const std::string &target) override;
+    [[nodiscard]] Result<> prepareFault(const FaultSpec &spec) override;
     [[nodiscard]] Result<> setSafeguards(const Safeguards &safeguards) override;
+    /// What an operator has done beside a restart: retrain the shop, promote a version.
+    [[nodiscard]] Result<> act(const std::string &verb, const std::string &target,
+                               const std::string &by);
     [[nodiscard]] Result<> restartBy(const std::string &target, const std::string &by);
     [[nodiscard]] Result<> halt(bool release) override;
 

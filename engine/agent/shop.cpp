@@ -1,11 +1,14 @@
 #include "engine/agent/shop.h"
 
 #include "engine/agent/asking.h"
+#include "engine/drill/fault_settings.h"
+#include "engine/fault/bad_model.h"
 #include "engine/model/registry.h"
 
 #include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 namespace engine {
 namespace {
@@ -22,9 +25,14 @@ std::string processOf(const std::string &target)
 
 Shop::Shop(const Paths &paths, const Clock &clock, Launcher &launcher, Proxy &proxy, NewsHub &hub)
     : m_paths(paths), m_clock(clock), m_launcher(launcher), m_proxy(proxy), m_hub(hub),
-      m_loads(clock, hub, [this](const std::string &target) {
-          const auto to = process(target);
-          return to ? to->port : std::uint16_t{0};
+      m_loads(clock, hub,
+              [this](const std::string &target) {
+                  const auto to = process(target);
+                  return to ? to->port : std::uint16_t{0};
+              }),
+      m_golden(clock, hub, [this] { return goldenReplicas(); }), m_trainer(paths, clock, launcher),
+      m_retraining(*this, m_trainer, hub, [this](const auto &targets, double share) {
+          return setCanary(m_paths, targets, share);
       })
 {
     m_supervisor = std::jthread([this](const std::stop_token &stop) { supervise(stop); });
@@ -90,6 +98,7 @@ Result<ShopStatus> Shop::up(const ShopSpec &spec, const std::function<bool()> &i
         return tl::unexpected(up.error());
     }
     m_state = State::Up;
+    m_golden.begin(m_plan.folder, m_plan.reference);
     return statusLocked();
 }
 
@@ -184,6 +193,9 @@ ShopStatus Shop::statusLocked() const
         one.name = process.plan.target;
         one.role = process.plan.role;
         one.address = process.port ? fmt::format("127.0.0.1:{}", process.port) : "";
+        if (process.plan.attachedAt)
+            one.address = process.plan.attachedAddress;
+        one.attached = process.plan.attachedAt.has_value();
         one.state = name(process.state);
         one.model = process.model;
         one.version = process.version;
@@ -208,13 +220,19 @@ Result<> Shop::startLoad(const LoadSpec &spec)
     const auto line = lineOf("traffic");
     if (!line)
         return fail(ErrorCode::Unavailable, "The shop's traffic is not running; start the shop");
-    return line->startLoad(spec);
+    m_loaded = true; // before: it takes a moment until everything measures
+    auto started = line->startLoad(spec);
+    if (!started && started.error().code != ErrorCode::Busy) // Busy: another load runs
+        m_loaded = false;
+    return started;
 }
 
 Result<> Shop::stopLoad()
 {
     const auto line = lineOf("traffic");
-    return line ? line->stopLoad() : Result<>{};
+    auto stopped = line ? line->stopLoad() : Result<>{};
+    m_loaded = false;
+    return stopped;
 }
 
 Result<> Shop::setRate(double rate)
@@ -234,7 +252,8 @@ Result<> Shop::setSwitches(const Switches &switches)
         if (const auto *process = find("gateway"))
             gateway = process->line;
         for (auto &process : m_processes)
-            if (switches.restart && process.state == ProcessState::Down && !process.startAt)
+            if (switches.restart && process.state == ProcessState::Down && !process.startAt
+                && !process.plan.attachedAt)
                 process.startAt = m_clock.now();
     }
     return gateway ? gateway->setSwitches(switches) : Result<>{};
@@ -270,6 +289,10 @@ Result<> Shop::setSafeguards(const Safeguards &safeguards)
             return fail(ErrorCode::InvalidInput,
                         "Verification is switched off on synthetic shops only; this one has real "
                         "data");
+        if (!safeguards.verification && m_plan.dialect)
+            return fail(ErrorCode::InvalidInput,
+                        "The replicas of this shop are attached; whether they verify their models "
+                        "is not ours to say");
         auto configured = configure(safeguards);
         DR_RETURN_IF_ERROR(configured);
         changed = std::move(*configured);
@@ -337,6 +360,9 @@ Result<> Shop::restart(const std::string &target, const std::string &by)
     auto *process = find(target);
     if (!process || m_state != State::Up)
         return fail(ErrorCode::NotFound, target + " is not a process of the running shop");
+    if (process->plan.attachedAt)
+        return fail(ErrorCode::InvalidInput,
+                    target + " is attached; restart it where it was started");
     process->restartedBy = by;
     process->startAt = m_clock.now();
     if (process->id.pid != 0)
@@ -344,10 +370,26 @@ Result<> Shop::restart(const std::string &target, const std::string &by)
     return {};
 }
 
+Result<> Shop::mayTouch(const std::string &target) const
+{
+    const std::lock_guard lock(m_mutex);
+    const auto *process = find(target); // an edge is no process
+    if (!process || !process->plan.attachedAt)
+        return {};
+    return fail(ErrorCode::Unavailable,
+                fmt::format("{0} is attached at {1}, not a process of this shop: faults on it go "
+                            "by the wire alone, as in network.cut of gateway->{0}",
+                            target, process->plan.attachedAddress));
+}
+
 Result<> Shop::mayBreak(const std::string &target, const std::set<std::string> &broken) const
 {
     const auto hit = processOf(target);
     const std::lock_guard lock(m_mutex);
+    if (hit == "shop")
+        return fail(ErrorCode::InvalidInput,
+                    "shop means every replica, the last healthy one too; a "
+                    "drill that means it says override: last-healthy");
     const auto isReplica = [](const Process &process) {
         return process.plan.target.starts_with("replica/");
     };
@@ -359,7 +401,7 @@ Result<> Shop::mayBreak(const std::string &target, const std::set<std::string> &
             continue;
         ++all;
         healthyOthers += process.plan.target != hit && !broken.contains(process.plan.target)
-                         && process.state == ProcessState::Serving;
+                         && !broken.contains("shop") && process.state == ProcessState::Serving;
     }
     if (healthyOthers == 0)
         return fail(ErrorCode::InvalidInput,
@@ -453,8 +495,15 @@ bool Shop::answersCorrectly(const std::string &target)
     std::string role, digest;
     std::uint32_t items = 0;
     {
-        const std::lock_guard lock(m_mutex);
+        std::unique_lock lock(m_mutex);
         const auto *process = find(target);
+        if (process && process->plan.attachedAt) {
+            const auto address = process->plan.attachedAddress;
+            const auto dialect = *m_plan.dialect;
+            items = m_plan.items;
+            lock.unlock();
+            return askModel(address, dialect, items, kAsk).correct;
+        }
         if (!process || !process->line)
             return false;
         port = process->port;
@@ -484,7 +533,7 @@ std::optional<AskedModel> Shop::ask(const std::string &target, Micros limit)
     }
     const auto from = m_clock.now();
     const auto answer = askModel(port, items, limit);
-    return AskedModel{answer.correct, answer.status, m_clock.now() - from};
+    return AskedModel{answer.correct, answer.status, m_clock.now() - from, answer.digest};
 }
 
 CallTeller Shop::callFaults(const std::string &target)
@@ -516,6 +565,92 @@ std::filesystem::path Shop::modelFile(const std::string &target) const
     const auto *process = find(target);
     return process && !process->plan.package.empty() ? process->plan.package / "weights.safetensors"
                                                      : std::filesystem::path();
+}
+
+std::filesystem::path Shop::shopFolder() const
+{
+    const std::lock_guard lock(m_mutex);
+    return m_state == State::Up ? m_plan.folder : std::filesystem::path();
+}
+
+std::vector<std::string> Shop::replicas() const
+{
+    const std::lock_guard lock(m_mutex);
+    std::vector<std::string> targets;
+    for (const auto &process : m_processes)
+        if (process.plan.role == "replica")
+            targets.push_back(process.plan.target);
+    return targets;
+}
+
+std::vector<GoldenWatch::Replica> Shop::goldenReplicas() const
+{
+    const std::lock_guard lock(m_mutex);
+    std::vector<GoldenWatch::Replica> replicas;
+    for (const auto &process : m_processes)
+        if (process.plan.role == "replica" && process.state == ProcessState::Serving && process.line
+            && process.port != 0)
+            replicas.push_back({process.plan.target, process.digest, process.port});
+    return replicas;
+}
+
+void Shop::deploy(const std::vector<std::string> &targets, const std::string &version)
+{
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto &target : targets)
+            if (auto *process = find(target))
+                if (const auto set =
+                        setNodePackage(process->plan, m_plan.folder / "packages" / version);
+                    !set)
+                    spdlog::error("deploy target={} error=\"{}\"", target, set.error().text());
+    }
+    for (const auto &target : targets)
+        m_loads.load(target, version);
+}
+
+Result<> Shop::promote(const std::string &version, const std::string &by)
+{
+    const auto folder = shopFolder();
+    if (folder.empty())
+        return fail(ErrorCode::NotFound, "No shop runs that a model could be promoted in");
+    auto registry = Registry::open(folder);
+    DR_RETURN_IF_ERROR(registry);
+    const auto before = registry->serving();
+    DR_RETURN_IF_ERROR(registry->promote(version));
+    const bool isBack = std::atoi(version.c_str()) < std::atoi(before.c_str());
+    const ResponseChanged event{isBack ? "rollback" : "promotion",
+                                "shop",
+                                by,
+                                fmt::format("from version {} to {}", before, version),
+                                false,
+                                m_clock.now().count()};
+    m_hub.publish(Payload{event});
+    deploy(replicas(), version);
+    return {};
+}
+
+Result<> Shop::retrain(const std::string &by)
+{
+    if (shopFolder().empty())
+        return fail(ErrorCode::NotFound, "No shop runs that could be retrained; start one");
+    return m_retraining.start(by);
+}
+
+Result<> Shop::prepareFault(const FaultSpec &spec)
+{
+    if (spec.fault != "model.bad-deploy")
+        return {};
+    const auto folder = shopFolder();
+    if (folder.empty())
+        return fail(ErrorCode::NotFound, "No shop runs that a bad model could be deployed to");
+    const auto how = readBadModel(spec.settings);
+    DR_RETURN_IF_ERROR(how);
+    if (badModelOf(folder, *how))
+        return {};
+    const auto trained = m_trainer.train(folder, *how, spec.seed, {});
+    DR_RETURN_IF_ERROR(trained);
+    return noteBadModel(folder, *how, trained->version);
 }
 
 std::vector<Sample> Shop::upSamples() const

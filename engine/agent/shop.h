@@ -2,10 +2,12 @@
 // The running shop: starts its processes, restarts those that ended, knows who serves. What happens
 // becomes events in the hub.
 
+#include "engine/agent/golden_watch.h"
 #include "engine/agent/launcher.h"
 #include "engine/agent/model_loads.h"
 #include "engine/agent/news.h"
 #include "engine/agent/node_line.h"
+#include "engine/agent/retraining.h"
 #include "engine/agent/shop_plan.h"
 #include "engine/cluster/shop_keeper.h"
 #include "engine/fault/fault.h"
@@ -41,6 +43,8 @@ public:
     void forgetController() { m_forget = true; }
     [[nodiscard]] bool isWanted() const { return m_wanted; }
     [[nodiscard]] bool stays() const { return m_stays; }
+    /// A load runs, or is about to: what is measured now may be judged.
+    [[nodiscard]] bool isLoaded() const { return m_loaded; }
 
     [[nodiscard]] ShopStatus status() const;
     [[nodiscard]] Result<> startLoad(const LoadSpec &spec);
@@ -55,10 +59,21 @@ public:
     [[nodiscard]] Result<> restore(const std::string &target, const std::string &by);
     /// Has a replica load the model that served before.
     [[nodiscard]] Result<> rollBack(const std::string &target, const std::string &by);
+    /// Lets a version of the registry serve on every replica, at once.
+    [[nodiscard]] Result<> promote(const std::string &version, const std::string &by);
+    /// Trains anew, shows it to some, promotes: the steps come as events, this returns at once.
+    [[nodiscard]] Result<> retrain(const std::string &by);
+    /// Makes what a fault needs beforehand: trains the bad model of model.bad-deploy, once. May
+    /// take a minute.
+    [[nodiscard]] Result<> prepareFault(const FaultSpec &spec);
     /// The radius rules (design, section 6); InvalidInput says which one. `broken`: processes that
     /// other faults hit already.
     [[nodiscard]] Result<> mayBreak(const std::string &target,
                                     const std::set<std::string> &broken) const;
+
+    /// Unavailable for a fault on a process that is not ours: nothing but the wires to it can
+    /// break.
+    [[nodiscard]] Result<> mayTouch(const std::string &target) const;
 
     /// A node is there; refused unless it is the process that was started for this target.
     [[nodiscard]] Result<> connected(const NodeFacts &facts, std::shared_ptr<NodeLine> line);
@@ -77,6 +92,14 @@ public:
     {
         return m_loads.result(target);
     }
+    [[nodiscard]] std::filesystem::path shopFolder() const override;
+    [[nodiscard]] std::vector<std::string> replicas() const override;
+    void deploy(const std::vector<std::string> &targets, const std::string &version) override;
+    [[nodiscard]] std::optional<GoldenLook> golden(const std::string &target) const override
+    {
+        return m_golden.look(target);
+    }
+    [[nodiscard]] std::vector<Sample> goldenSamples() const { return m_golden.samples(); }
     [[nodiscard]] const Clock &clock() const override { return m_clock; }
 
     /// "T.up" of every target, 1 when it serves.
@@ -108,6 +131,8 @@ private:
     void onEnded(const ProcessEnded &report);
     void startDue();
     void start(Process &process);
+    /// Of a server that is not ours, by whether it answered just now.
+    void look(Process &attached, bool answers);
     void change(Process &process, ProcessState state, const std::string &detail);
     void respond(const Process &process, const std::string &by, bool active);
     void finishIfEnded();
@@ -116,6 +141,7 @@ private:
     [[nodiscard]] ShopStatus statusLocked() const;
     [[nodiscard]] Result<> waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime limit,
                                             const std::function<bool()> &isAsked);
+    [[nodiscard]] std::vector<GoldenWatch::Replica> goldenReplicas() const;
     void resetAfterController();
     [[nodiscard]] std::shared_ptr<NodeLine> lineOf(const std::string &target) const;
     /// Writes what changed into the configurations and starts those processes anew; their names.
@@ -127,7 +153,7 @@ private:
     Proxy &m_proxy;
     NewsHub &m_hub;
 
-    std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false};
+    std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false}, m_loaded{false};
     std::mutex m_upMutex; // one bring-up or end at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below; never held while waiting for a process
@@ -141,6 +167,9 @@ private:
     std::string m_failure; // why a bring-up cannot succeed any more
 
     ModelLoads m_loads;
+    GoldenWatch m_golden;
+    Trainer m_trainer;
+    Retraining m_retraining;
     std::jthread m_supervisor, m_monitor;
 };
 

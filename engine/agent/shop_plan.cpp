@@ -91,6 +91,21 @@ public:
         return process;
     }
 
+    /// A server that is not ours, behind an edge of ours.
+    Result<PlannedProcess> attached(const std::string &target, const std::string &role,
+                                    const std::string &at)
+    {
+        const auto to = resolve(at);
+        DR_RETURN_IF_ERROR(to);
+        PlannedProcess process;
+        process.target = target;
+        process.role = role;
+        process.edges = m_edges[target];
+        process.attachedAt = *to;
+        process.attachedAddress = at;
+        return process;
+    }
+
 private:
     const Paths &m_paths;
     std::filesystem::path m_folder;
@@ -110,15 +125,39 @@ std::string standbyVersion(const Registry &registry)
 
 } // namespace
 
-Result<> setNodeOption(const PlannedProcess &process, const std::string &option, bool on)
+namespace {
+
+template <class Change>
+Result<> changeJson(const std::filesystem::path &file, const Change &change)
 {
-    const auto text = readText(process.config, 1 << 20);
+    const auto text = readText(file, 1 << 20);
     DR_RETURN_IF_ERROR(text);
     auto config = json::parse(*text, nullptr, false);
     if (!config.is_object())
-        return fail(ErrorCode::Internal, process.config.string() + " cannot be read any more");
-    config["options"][option] = on;
-    return writeTextAtomically(process.config, config.dump(1), 0600);
+        return fail(ErrorCode::Internal, file.string() + " cannot be read any more");
+    change(config);
+    return writeTextAtomically(file, config.dump(1), 0600);
+}
+
+} // namespace
+
+Result<> setNodeOption(const PlannedProcess &process, const std::string &option, bool on)
+{
+    return changeJson(process.config, [&](json &config) { config["options"][option] = on; });
+}
+
+Result<> setNodePackage(PlannedProcess &process, const std::filesystem::path &package)
+{
+    process.package = package;
+    return changeJson(process.config,
+                      [&](json &config) { config["options"]["package"] = package.string(); });
+}
+
+Result<> setCanary(const Paths &paths, const std::vector<std::string> &targets, double share)
+{
+    return changeJson(paths.home / "nodes" / "endpoints.json", [&](json &endpoints) {
+        endpoints["canary"] = {{"targets", targets}, {"share", share}};
+    });
 }
 
 Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy)
@@ -154,13 +193,30 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     plan.reference = reference ? reference->digest : serving->digest;
     plan.digest = serving->digest;
     plan.items = info->items;
+    auto attached = readAttached(folder);
+    DR_RETURN_IF_ERROR(attached);
+    if (*attached) {
+        const auto differs = [&](const char *what, std::size_t has) {
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("The shop {} is attached to {} {}; what is asked for differs. "
+                                    "Attach others with drillctl shop attach, or go back to its "
+                                    "own with --release",
+                                    spec.name, has, what));
+        };
+        if ((*attached)->replicas.size() != static_cast<std::size_t>(spec.replicas))
+            return differs("replicas", (*attached)->replicas.size());
+        if ((*attached)->standby.empty() == spec.standby)
+            return differs("standbys", (*attached)->standby.size());
+        plan.dialect = (*attached)->dialect;
+    }
 
     Planner planner(paths, folder, proxy);
     std::vector<std::string> replicas, standbys;
     for (int i = 1; i <= spec.replicas; ++i)
         replicas.push_back(fmt::format("replica/{}", i));
-    if (spec.standby)
-        standbys.emplace_back("standby/1");
+    const auto spares = *attached ? (*attached)->standby.size() : std::size_t{spec.standby};
+    for (std::size_t i = 1; i <= spares; ++i)
+        standbys.push_back(fmt::format("standby/{}", i));
 
     const auto storeEdge = planner.edge("gateway", "store");
     DR_RETURN_IF_ERROR(storeEdge);
@@ -179,10 +235,18 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     const auto addModels = [&](const std::vector<std::string> &targets, const std::string &role,
                                const std::string &version) -> Result<json> {
         auto list = json::array();
+        std::size_t at = 0;
         for (const auto &target : targets) {
             const auto edge = planner.edge("gateway", target);
             DR_RETURN_IF_ERROR(edge);
             list.push_back({{"target", target}, {"address", address(**edge)}});
+            if (*attached) {
+                const auto &from = role == "standby" ? (*attached)->standby : (*attached)->replicas;
+                auto process = planner.attached(target, role, from[at++]);
+                DR_RETURN_IF_ERROR(process);
+                plan.processes.push_back(std::move(*process));
+                continue;
+            }
             DR_RETURN_IF_ERROR(add(target, role,
                                    {{"package", registry->packageFolder(version).string()},
                                     {"threads", 1},
@@ -202,12 +266,14 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     const auto endpoints = paths.home / "nodes" / "endpoints.json";
     const json where{{"replicas", *primaryList}, {"standby", *standbyList}};
     DR_RETURN_IF_ERROR(writeTextAtomically(endpoints, where.dump(1), 0600));
-    DR_RETURN_IF_ERROR(add("gateway", "gateway",
-                           {{"replicas", *primaryList},
-                            {"standby", *standbyList},
-                            {"store", address(**storeEdge)},
-                            {"settings", settings.string()},
-                            {"endpoints", endpoints.string()}}));
+    json gateway{{"replicas", *primaryList},
+                 {"standby", *standbyList},
+                 {"store", address(**storeEdge)},
+                 {"settings", settings.string()},
+                 {"endpoints", endpoints.string()}};
+    if (plan.dialect)
+        gateway["dialect"] = toJson(*plan.dialect);
+    DR_RETURN_IF_ERROR(add("gateway", "gateway", gateway));
     DR_RETURN_IF_ERROR(add("traffic", "traffic",
                            {{"gateway", address(**door)},
                             {"store", address(**writeEdge)},

@@ -40,7 +40,13 @@ void Shop::supervise(const std::stop_token &stop)
     while (!stop.stop_requested()) {
         const auto report = m_launcher.read(20);
         const std::lock_guard lock(m_mutex);
-        if (report) {
+        const auto isTraining = [](const auto &each) { return each.target == Trainer::kTarget; };
+        if (report && std::visit(isTraining, *report)) {
+            if (const auto *started = std::get_if<ProcessStarted>(&*report))
+                m_trainer.started(*started);
+            else
+                m_trainer.ended(std::get<ProcessEnded>(*report));
+        } else if (report) {
             if (const auto *started = std::get_if<ProcessStarted>(&*report))
                 onStarted(*started);
             else
@@ -49,6 +55,7 @@ void Shop::supervise(const std::stop_token &stop)
         }
         if (m_launcher.isGone()) {
             m_wanted = false;
+            m_trainer.ended({Trainer::kTarget, 0, "the launcher ended"});
             for (auto &process : m_processes)
                 if (process.id.pid != 0 || process.isAskedFor)
                     onEnded({process.plan.target, process.id.pid, "the launcher ended"});
@@ -66,13 +73,16 @@ void Shop::resetAfterController()
 {
     if (const auto configured = configure({}); !configured)
         spdlog::error("safeguards error=\"{}\"", configured.error().text());
+    m_retraining.cancel();
+    m_trainer.cancel();
     m_switches = {};
+    m_loaded = false;
     if (const auto *traffic = find("traffic"); traffic && traffic->line)
         traffic->line->tellStopLoad();
     if (const auto *gateway = find("gateway"); gateway && gateway->line)
         gateway->line->tellSwitches(m_switches);
     for (auto &process : m_processes)
-        if (process.state == ProcessState::Down && !process.startAt)
+        if (process.state == ProcessState::Down && !process.startAt && !process.plan.attachedAt)
             process.startAt = m_clock.now();
 }
 
@@ -142,9 +152,25 @@ void Shop::startDue()
         m_launcher.killAll();
 }
 
+void Shop::look(Process &process, bool answers)
+{
+    constexpr int kMissesUntilDown = 3;
+    process.missedProbes = answers ? 0 : process.missedProbes + 1;
+    if (answers && process.state != ProcessState::Serving)
+        change(process, ProcessState::Serving, "attached");
+    else if (process.missedProbes == kMissesUntilDown)
+        change(process, ProcessState::Down, "does not answer at " + process.plan.attachedAddress);
+}
+
 void Shop::start(Process &process)
 {
     process.startAt.reset();
+    if (process.plan.attachedAt) {
+        for (const auto &edge : process.plan.edges)
+            edge->setUpstream(*process.plan.attachedAt);
+        change(process, ProcessState::Starting, "");
+        return;
+    }
     process.isAskedFor = true;
     change(process, process.restarts ? ProcessState::Restarting : ProcessState::Starting, "");
     auto argv = process.plan.argv;
@@ -161,7 +187,8 @@ void Shop::change(Process &process, ProcessState state, const std::string &detai
     ProcessChanged event;
     event.target = process.plan.target;
     event.role = process.plan.role;
-    event.address = process.port ? fmt::format("127.0.0.1:{}", process.port) : "";
+    event.address =
+        process.port ? fmt::format("127.0.0.1:{}", process.port) : process.plan.attachedAddress;
     event.model = process.model;
     event.version = process.version;
     event.digest = process.digest;
@@ -199,6 +226,7 @@ void Shop::finishIfEnded()
         return;
     m_proxy.clear();
     m_processes.clear();
+    m_golden.end();
     m_stays = false;
     m_state = State::Down;
     m_changed.notify_all();
@@ -211,7 +239,7 @@ void Shop::monitor(const std::stop_token &stop)
     {
         std::string target;
         ProcessId id;
-        std::uint16_t port;
+        HostPort at;
     };
     auto next = m_clock.now();
     while (m_clock.waitUntil(next, stop)) {
@@ -220,17 +248,23 @@ void Shop::monitor(const std::stop_token &stop)
         {
             const std::lock_guard lock(m_mutex);
             for (const auto &process : m_processes)
-                if (process.port != 0
-                    && (process.state == ProcessState::Serving
-                        || process.state == ProcessState::Frozen))
-                    looks.push_back({process.plan.target, process.id, process.port});
+                if (process.plan.attachedAt)
+                    looks.push_back({process.plan.target, process.id, *process.plan.attachedAt});
+                else if (process.port != 0
+                         && (process.state == ProcessState::Serving
+                             || process.state == ProcessState::Frozen))
+                    looks.push_back({process.plan.target, process.id, HostPort{process.port}});
         }
         for (const auto &look : looks) {
-            const bool answers = answersHttp2(m_clock, look.port, kProbeLimit);
+            const bool answers = answersHttp2(m_clock, look.at, kProbeLimit);
             const std::lock_guard lock(m_mutex);
             auto *process = find(look.target);
             if (!process || process->id != look.id)
                 continue;
+            if (process->plan.attachedAt) {
+                this->look(*process, answers);
+                continue;
+            }
             process->missedProbes = answers ? 0 : process->missedProbes + 1;
             if (process->missedProbes == kMissesUntilFrozen
                 && process->state == ProcessState::Serving)

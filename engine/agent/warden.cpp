@@ -55,6 +55,8 @@ Result<> Warden::applyFault(const FaultSpec &spec)
     };
     if (m_halted)
         return refused({ErrorCode::Halted, "Everything is halted; release it first", ""});
+    if (const auto ours = m_shop.mayTouch(spec.target); !ours)
+        return refused(ours.error());
     if (!spec.overrideLastHealthy)
         if (const auto allowed = m_shop.mayBreak(spec.target, brokenProcesses()); !allowed)
             return refused(allowed.error());

@@ -158,6 +158,7 @@ std::string toJson(const ShopStatus &status)
                              {"model", process.model},
                              {"version", process.version},
                              {"digest", process.digest},
+                             {"attached", process.attached},
                              {"log", process.log}});
     return json{{"name", status.name},
                 {"state", status.state},
@@ -195,6 +196,7 @@ Result<ShopStatus> statusFrom(const std::string &text)
             one.at("model").get_to(process.model);
             one.at("version").get_to(process.version);
             one.at("digest").get_to(process.digest);
+            one.at("attached").get_to(process.attached);
             one.at("log").get_to(process.log);
             status.processes.push_back(std::move(process));
         }

@@ -16,6 +16,7 @@ struct ProcessStatus
     std::string name, role, address, state, model, version, digest, log;
     std::int32_t pid = 0;
     std::uint32_t restarts = 0;
+    bool attached = false; ///< a server that is not ours: only the wires to it can be broken
 };
 
 struct ShopStatus

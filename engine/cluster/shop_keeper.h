@@ -2,7 +2,7 @@
 // What a shop whose processes are ours can do beside what every cluster can: respond in more ways
 // than by a restart, and go without a safeguard to prove its worth. A Cluster that can is one too.
 
-#include "engine/base/error.h"
+#include "engine/cluster/cluster.h"
 
 #include <string>
 
@@ -32,8 +32,11 @@ class ShopKeeper
 {
 public:
     virtual ~ShopKeeper() = default;
-    /// A response of the drill: restart, restore (the store), roll back (a replica).
+    /// A response of the drill: restart, restore (the store), roll back (a replica), retrain (the
+    /// shop).
     [[nodiscard]] virtual Result<> respond(const std::string &verb, const std::string &target) = 0;
+    /// Makes what a fault needs before it can be applied, such as a bad model; may take a minute.
+    [[nodiscard]] virtual Result<> prepareFault(const FaultSpec &) { return {}; }
     /// Starts anew what must read it, and returns when that serves. Without verification only on
     /// synthetic shops: InvalidInput. Everything is back on when the controller is gone.
     [[nodiscard]] virtual Result<> setSafeguards(const Safeguards &safeguards) = 0;

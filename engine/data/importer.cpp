@@ -3,6 +3,7 @@
 #include "engine/data/csv_reader.h"
 #include "engine/data/event_table.h"
 #include "engine/data/field.h"
+#include "engine/data/word_lines.h"
 
 #include <algorithm>
 #include <array>
@@ -188,49 +189,18 @@ Result<Dataset> importCsv(const std::filesystem::path &path, const ImportOptions
     return table.finish(progress.lines() + csv->emptyRows());
 }
 
-/// The words of one line; false at the end of the file.
-Result<bool> readWords(TextSource &source, std::vector<std::string> &words, std::uint64_t longest)
-{
-    words.clear();
-    const auto line = source.line();
-    std::uint64_t bytes = 0;
-    bool inWord = false;
-    for (;;) {
-        const int byte = source.next();
-        if (byte == TextSource::kFault)
-            return tl::unexpected(source.error());
-        if (byte == TextSource::kEnd)
-            return bytes > 0;
-        if (byte == '\n')
-            return true;
-        if (++bytes > longest) {
-            return source.broken("This line is longer than " + std::to_string(longest) + " bytes",
-                                 line, 1);
-        }
-        const bool space = byte == ' ' || byte == '\t' || byte == '\r';
-        if (!space && !inWord)
-            words.emplace_back();
-        if (!space)
-            words.back() += static_cast<char>(byte);
-        inWord = !space;
-    }
-}
-
 Result<Dataset> importWords(const std::filesystem::path &path, const ImportOptions &options)
 {
-    auto source = TextSource::open(path);
-    if (!source)
-        return tl::unexpected(source.error());
     const bool pairs = options.format == ImportFormat::Pairs;
-    // A list of all that a shopper did is one line, so it may be longer than a row of a table.
-    const auto longest = pairs ? options.longestLine : options.longestLine * 16;
+    auto lines = WordLines::open(path, pairs ? options.longestLine : kLongestList);
+    if (!lines)
+        return tl::unexpected(lines.error());
     EventTable table;
-    Progress progress(options, *source);
+    Progress progress(options, lines->source());
     std::vector<std::string> words;
     std::optional<bool> timed;
     for (;;) {
-        const auto line = source->line();
-        const auto more = readWords(*source, words, longest);
+        const auto more = lines->next(words);
         if (!more)
             return tl::unexpected(more.error());
         if (!*more)
@@ -244,15 +214,17 @@ Result<Dataset> importWords(const std::filesystem::path &path, const ImportOptio
             for (std::size_t i = 1; i < words.size(); ++i)
                 table.add(identifier(words[0]), identifier(words[i]), 0);
         } else if (words.size() > 3) {
-            return source->broken("A line of pairs is \"user item [time]\", but this one has "
-                                      + std::to_string(words.size())
-                                      + " words; if these are items, use --format lists",
-                                  line, 1);
+            return lines->source().broken(
+                "A line of pairs is \"user item [time]\", but this one has "
+                    + std::to_string(words.size())
+                    + " words; if these are items, use --format lists",
+                lines->line(), 1);
         } else {
             const bool hasTime = words.size() == 3;
             if (timed.value_or(hasTime) != hasTime) {
-                return source->broken(
-                    "Some lines have a time and some have none; give all of them one", line, 1);
+                return lines->source().broken(
+                    "Some lines have a time and some have none; give all of them one",
+                    lines->line(), 1);
             }
             timed = hasTime;
             const auto time = hasTime ? timeOf(words[2]) : std::optional(0.0);
@@ -278,6 +250,36 @@ Result<ImportFormat> importFormat(std::string_view name)
         return ImportFormat::Lists;
     return fail(ErrorCode::Usage,
                 "There is no format \"" + std::string(name) + "\"; use csv, pairs or lists");
+}
+
+Result<ImportFormat> toldFormat(const std::filesystem::path &path, std::string_view name)
+{
+    if (!name.empty())
+        return importFormat(name);
+    const auto ending = lower(path.extension().string());
+    if (ending == ".csv" || ending == ".tsv")
+        return ImportFormat::Csv;
+    constexpr int kLines = 200; // enough to meet a shopper with other than two items
+    auto lines = WordLines::open(path, kLongestList);
+    if (!lines)
+        return tl::unexpected(lines.error());
+    std::vector<std::string> words;
+    std::size_t fewest = ~std::size_t{0}, most = 0;
+    for (int i = 0; i < kLines; ++i) {
+        const auto more = lines->next(words);
+        if (!more)
+            return tl::unexpected(more.error());
+        if (!*more)
+            break;
+        if (words.empty())
+            continue;
+        if (i == 0 && words[0].find(',') != std::string::npos)
+            return ImportFormat::Csv;
+        fewest = std::min(fewest, words.size());
+        most = std::max(most, words.size());
+    }
+    // "user item" is the same in both; three words on every line are taken for "user item time".
+    return fewest == most && most <= 3 ? ImportFormat::Pairs : ImportFormat::Lists;
 }
 
 Result<Columns> parseColumns(std::string_view text)

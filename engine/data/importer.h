@@ -20,6 +20,14 @@ enum class ImportFormat {
 /// csv, pairs, lists.
 [[nodiscard]] Result<ImportFormat> importFormat(std::string_view name);
 
+/// The longest line of `lists`: all that a shopper did, so far more than a row of a table.
+inline constexpr std::uint64_t kLongestList = std::uint64_t{64} << 20;
+
+/// importFormat(name), or without a name: csv for .csv, .tsv and a first line with commas; pairs
+/// when each of the first 200 lines has two words, or each three; else lists.
+[[nodiscard]] Result<ImportFormat> toldFormat(const std::filesystem::path &path,
+                                              std::string_view name);
+
 /// Role -> name of the column, from "user=CustomerID,item=StockCode". Roles that are known but not
 /// used for events (query, grade ...) are refused by importFile, unknown ones here.
 using Columns = std::map<std::string, std::string>;

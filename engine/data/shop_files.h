@@ -4,6 +4,7 @@
 //   history.bin     all events of all shoppers (the store starts from it, trace rows point into it)
 //   trace.bin       TraceRow records
 //   items.tsv       item number, outside id, title
+//   prices.bin      item prices (item_prices.h), where any is known
 //   popularity.bin  item numbers by popularity, best first (the gateway's fallback list)
 //   packages/VERSION/  model packages;  registry.json  which one serves, floor, history
 //   expected-DIGEST16.bin  float32 per trace row: what that package earns on exactly that row

@@ -46,7 +46,10 @@ void checkTarget(const FaultStep &step, const ShopNeed &shop, std::vector<Proble
     const auto *fault = knownFault(step.fault);
     if (!fault)
         return;
-    const auto known = fault->isOfEdge ? edgesOf(shop) : processesOf(shop);
+    const auto known = fault->name == "model.bad-deploy"
+                           ? std::vector<std::string>{std::string(kWholeShop)}
+                       : fault->isOfEdge ? edgesOf(shop)
+                                         : processesOf(shop);
     if (std::find(known.begin(), known.end(), step.target) != known.end())
         return;
     problems.push_back(
@@ -60,6 +63,10 @@ void checkRadius(const Drill &drill, std::vector<Problem> &problems)
 {
     const auto total = static_cast<std::size_t>(drill.shop.replicas);
     for (const auto &step : drill.method) {
+        if (step.target == kWholeShop && !step.overrideLastHealthy)
+            problems.push_back({step.place, fmt::format("`{}` hits every replica; write `override: "
+                                                        "last-healthy` in the step",
+                                                        step.name)});
         if (replicaOf(step.target).empty() || step.overrideLastHealthy)
             continue;
         std::set<std::string> hit;
@@ -155,7 +162,8 @@ void checkWhole(const Drill &drill, std::vector<Problem> &problems)
         names.push_back(response.name);
         for (const auto &target : {response.target, response.whenTarget})
             if (!target.empty() && !isProcess(target)
-                && !(response.verb == "alert" && target == response.target))
+                && !(response.verb == "alert" && target == response.target)
+                && !(response.verb == "retrain" && target == kWholeShop))
                 problems.push_back(
                     {response.place, fmt::format("The target `{}` of the response `{}` is not in "
                                                  "this shop{}; there are {}",
@@ -188,6 +196,9 @@ std::vector<LintLine> lint(const Drill &drill)
     for (const auto &step : drill.method) {
         if (const auto replica = replicaOf(step.target); !replica.empty())
             hit.insert(replica);
+        if (step.target == kWholeShop)
+            for (int i = 1; i <= drill.shop.replicas; ++i)
+                hit.insert(fmt::format("replica/{}", i));
         overridden = overridden || step.overrideLastHealthy;
     }
     say("radius", !overridden,

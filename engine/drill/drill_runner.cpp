@@ -1,9 +1,11 @@
 #include "engine/drill/drill_runner.h"
 
+#include "engine/drill/attached_targets.h"
 #include "engine/drill/drill_values.h"
 #include "engine/drill/known_faults.h"
 #include "engine/drill/monitor.h"
 #include "engine/drill/targets.h"
+#include "engine/drill/tree.h"
 
 #include <algorithm>
 #include <cmath>
@@ -124,6 +126,7 @@ Result<> DrillRunner::run(std::stop_token stop)
         return fail(ErrorCode::Unavailable, "The run was stopped before it began.");
     DR_RETURN_IF_ERROR(m_cluster.setSwitches(m_switches));
     DR_RETURN_IF_ERROR(applySafeguards());
+    DR_RETURN_IF_ERROR(prepareFaults());
 
     begin(*shop);
     LoadSpec load{m_drill.load, m_settings.seed, m_start, latencyLimits()};
@@ -201,6 +204,20 @@ Result<> DrillRunner::applySafeguards()
     return fail(ErrorCode::Usage, "This shop cannot go without its safeguards");
 }
 
+Result<> DrillRunner::prepareFaults()
+{
+    auto *keeper = dynamic_cast<ShopKeeper *>(&m_cluster);
+    for (const auto &step : m_drill.method) {
+        if (!keeper)
+            return {};
+        say(fmt::format("preparing {}", step.name));
+        DR_RETURN_IF_ERROR(
+            keeper->prepareFault({0, step.name, step.fault, step.target, step.settings,
+                                  step.duration, step.overrideLastHealthy, m_settings.seed}));
+    }
+    return {};
+}
+
 Result<> DrillRunner::checkFaults()
 {
     const auto can = m_cluster.capabilities();
@@ -251,6 +268,13 @@ Result<ShopStatus> DrillRunner::prepareShop()
                                 "`drillctl shop down {}` and run again.",
                                 shop->name, differs, shop->name),
                     m_drill.sourcePath);
+    std::set<std::string> attached;
+    for (const auto &process : shop->processes)
+        if (process.attached)
+            attached.insert(process.name);
+    if (const auto steps = unreachableSteps(m_drill, attached); !steps.empty())
+        return fail(ErrorCode::Unavailable, steps.front().why,
+                    placeText(m_drill.sourcePath, steps.front().step->place));
     return shop;
 }
 

@@ -87,6 +87,7 @@ private:
 
     [[nodiscard]] Result<ShopStatus> prepareShop();
     [[nodiscard]] Result<> applySafeguards();
+    [[nodiscard]] Result<> prepareFaults();
     [[nodiscard]] Result<> checkFaults();
     [[nodiscard]] Result<> readSwitches();
     void begin(const ShopStatus &shop);

@@ -5,6 +5,7 @@
 #include "engine/drill/fields.h"
 #include "engine/drill/gauge.h"
 #include "engine/drill/known_faults.h"
+#include "engine/drill/targets.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -26,7 +27,8 @@ const std::vector<std::string> &seriesNames()
                                                 "gateway.path.cached",  "gateway.quality",
                                                 "gateway.ndcg@10",      "store.acked",
                                                 "store.age.p95",        "traffic.lag.p99",
-                                                "host.stall.max"};
+                                                "host.stall.max",       "golden.quality",
+                                                "golden.high"};
     return names;
 }
 
@@ -248,7 +250,8 @@ private:
             rule = holder.rule(ruleKey, {Unit::Seconds}, Unit::None, "<= 60 s");
         else if (series == "gateway.requests" || series == "gateway.answered")
             rule = holder.rule(ruleKey, {Unit::PerSecond}, Unit::PerSecond, ">= 100 /s");
-        else if (series == "gateway.quality" || series == "gateway.ndcg@10")
+        else if (series == "gateway.quality" || series == "gateway.ndcg@10"
+                 || series.ends_with("golden.quality") || series.ends_with("golden.high"))
             rule = holder.rule(ruleKey, {Unit::None, Unit::Share}, Unit::None, ">= 0.95");
         else if (series == "gateway.failed" || series == "gateway.late"
                  || series.starts_with("gateway.path."))
@@ -438,13 +441,15 @@ private:
             step.target = stripped(act.substr(space + 1));
         const bool isKnown = step.verb == "restart" || step.verb == "alert"
                              || (step.verb == "restore" && step.target == "store")
-                             || (step.verb == "roll back" && step.target.starts_with("replica/"));
+                             || (step.verb == "roll back" && step.target.starts_with("replica/"))
+                             || (step.verb == "retrain" && step.target == kWholeShop);
         if (!isKnown || step.target.empty())
-            fields.problem(fields.place("do"),
-                           fmt::format("`do: {}` must be `restart TARGET`, `restore store`, `roll "
-                                       "back REPLICA` or `alert WHOM`, as in `do: restart "
-                                       "replica/2`",
-                                       act));
+            fields.problem(
+                fields.place("do"),
+                fmt::format("`do: {}` must be `restart TARGET`, `restore store`, `roll "
+                            "back REPLICA`, `retrain shop` or `alert WHOM`, as in `do: restart "
+                            "replica/2`",
+                            act));
         m_drill.responses.push_back(std::move(step));
     }
 

@@ -107,10 +107,23 @@ Result<CorruptSettings> readCorruptSettings(const std::map<std::string, std::str
     return read;
 }
 
+Result<std::string> readBadModel(const std::map<std::string, std::string> &settings)
+{
+    const auto text = valueOf(settings, "model", "shuffled");
+    if (text != "shuffled" && text != "under-trained")
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("`model: {}` of model.bad-deploy must be `shuffled` (trained on "
+                                "shuffled labels) or `under-trained`",
+                                text));
+    return text;
+}
+
 Result<> checkSettings(const std::string &fault, const std::map<std::string, std::string> &settings)
 {
     if (fault == "model.slow" || fault == "model.error")
         DR_RETURN_IF_ERROR(readCallSettings(fault, settings));
+    if (fault == "model.bad-deploy")
+        DR_RETURN_IF_ERROR(readBadModel(settings));
     if (fault == "model.corrupt")
         DR_RETURN_IF_ERROR(readCorruptSettings(settings));
     return {};

@@ -34,6 +34,9 @@ struct CorruptSettings
 [[nodiscard]] Result<CorruptSettings>
 readCorruptSettings(const std::map<std::string, std::string> &settings);
 
+/// Of model.bad-deploy (model): shuffled or under-trained.
+[[nodiscard]] Result<std::string> readBadModel(const std::map<std::string, std::string> &settings);
+
 /// Looks at the settings of any fault; used where a file is read.
 [[nodiscard]] Result<> checkSettings(const std::string &fault,
                                      const std::map<std::string, std::string> &settings);

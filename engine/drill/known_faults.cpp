@@ -20,7 +20,7 @@ const std::vector<KnownFault> &knownFaults()
         {"model.corrupt", false, true, {"bytes", "rows"}},
         {"model.slow", false, true, {"delay"}},
         {"model.error", false, true, {"code", "share"}},
-        {"model.bad-deploy", false, true, {"package"}},
+        {"model.bad-deploy", false, true, {"model"}},
         {"data.lose", false, true, {}},
         {"data.restore-old", false, false, {"age"}},
         {"clock.skew", false, true, {"offset"}},

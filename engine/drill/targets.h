@@ -5,6 +5,8 @@
 
 namespace engine {
 
+/// What all replicas together are called.
+inline constexpr std::string_view kWholeShop = "shop";
 /// gateway, store, replica/1 ... standby/1. Traffic is the meter and is no target.
 [[nodiscard]] std::vector<std::string> processesOf(const ShopNeed &shop);
 /// traffic->gateway, gateway->replica/1 ...

@@ -7,9 +7,9 @@ namespace engine {
 
 const std::vector<FaultKind> &faultKinds()
 {
-    static const std::vector<FaultKind> kinds{dataLose(),   modelCorrupt(), modelError(),
-                                              modelSlow(),  networkCut(),   processFreeze(),
-                                              processKill()};
+    static const std::vector<FaultKind> kinds{dataLose(),      modelBadDeploy(), modelCorrupt(),
+                                              modelError(),    modelSlow(),      networkCut(),
+                                              processFreeze(), processKill()};
     return kinds;
 }
 

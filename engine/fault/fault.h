@@ -30,6 +30,16 @@ struct AskedModel
     bool correct = false;
     int status = 0; ///< gRPC status code; DEADLINE_EXCEEDED (4) when no answer came in time
     Micros took{0};
+    std::string digest{}; ///< of the model, as the reply names it
+};
+
+/// What the golden set says of the model that a target serves: what it earns of what the last good
+/// model earns on the same questions, with the 95 % band.
+struct GoldenLook
+{
+    std::string digest;
+    double quality = 0, low = 0, high = 0;
+    bool isWorse = false; ///< even the upper end of the band is too low
 };
 
 /// Tells one process of the shop what its calls suffer; returns at once, false when it is gone.
@@ -59,6 +69,15 @@ public:
     virtual void reload(const std::string &target) = 0;
     /// How the newest reload() ended; nothing while it is under way.
     [[nodiscard]] virtual std::optional<Result<>> loaded(const std::string &target) const = 0;
+    /// The folder of the shop that runs; empty when none does.
+    [[nodiscard]] virtual std::filesystem::path shopFolder() const { return {}; }
+    /// Those that serve the shop's model.
+    [[nodiscard]] virtual std::vector<std::string> replicas() const { return {}; }
+    /// Has these replicas load a version of the registry, also when they are started anew; returns
+    /// at once, loaded() tells how it ended.
+    virtual void deploy(const std::vector<std::string> &, const std::string &) {}
+    /// Nothing before the model that serves there was scored.
+    [[nodiscard]] virtual std::optional<GoldenLook> golden(const std::string &) const { return {}; }
     [[nodiscard]] virtual const Clock &clock() const = 0;
 };
 
@@ -109,6 +128,7 @@ struct FaultKind
 [[nodiscard]] FaultKind modelSlow();
 [[nodiscard]] FaultKind modelError();
 [[nodiscard]] FaultKind modelCorrupt();
+[[nodiscard]] FaultKind modelBadDeploy();
 [[nodiscard]] FaultKind dataLose();
 
 /// Every fault there is, by name.

@@ -25,7 +25,7 @@ public:
             return fail(ErrorCode::NotFound, m_target
                                                  + " is not an edge of this shop; an edge reads "
                                                    "like gateway->replica/2");
-        if (!m_established.connect(m_edge->port(), kProbe))
+        if (!m_established.connect({m_edge->port()}, kProbe))
             return fail(ErrorCode::Unavailable, m_target
                                                     + " does not answer before the cut, so the cut "
                                                       "could not be confirmed");

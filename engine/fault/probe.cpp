@@ -31,15 +31,15 @@ bool waitFor(const Clock &clock, int fd, short events, MonoTime until)
 
 } // namespace
 
-bool Http2Probe::connect(std::uint16_t port, Micros limit)
+bool Http2Probe::connect(HostPort at, Micros limit)
 {
     const auto until = m_clock.now() + limit;
     m_received.clear();
     m_socket = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(at.port);
+    to.sin_addr.s_addr = htonl(at.host);
     const int on = 1;
     ::setsockopt(m_socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (::connect(m_socket.get(), reinterpret_cast<const sockaddr *>(&to), sizeof to) != 0
@@ -102,10 +102,10 @@ bool Http2Probe::waitForFrame(std::uint8_t type, std::uint8_t flags, MonoTime un
     }
 }
 
-bool answersHttp2(const Clock &clock, std::uint16_t port, Micros limit)
+bool answersHttp2(const Clock &clock, HostPort to, Micros limit)
 {
     Http2Probe probe(clock);
-    return port != 0 && probe.connect(port, limit);
+    return to.port != 0 && probe.connect(to, limit);
 }
 
 } // namespace engine

@@ -5,13 +5,14 @@
 
 #include "engine/base/clock.h"
 #include "engine/fault/fd.h"
+#include "engine/fault/host_port.h"
 
 #include <cstdint>
 #include <string>
 
 namespace engine {
 
-/// One HTTP/2 connection to 127.0.0.1, kept open between questions. Blocking up to the given limit;
+/// One HTTP/2 connection, kept open between questions. Blocking up to the given limit;
 /// one thread.
 class Http2Probe
 {
@@ -19,7 +20,7 @@ public:
     explicit Http2Probe(const Clock &clock) : m_clock(clock) {}
 
     /// A new connection; true when SETTINGS came back within the limit.
-    bool connect(std::uint16_t port, Micros limit);
+    bool connect(HostPort to, Micros limit);
     /// A PING on the connection made by connect(); true when it was acknowledged within the limit.
     bool ping(Micros limit);
     void close();
@@ -35,6 +36,11 @@ private:
 };
 
 /// connect() on a fresh probe.
-[[nodiscard]] bool answersHttp2(const Clock &clock, std::uint16_t port, Micros limit);
+[[nodiscard]] bool answersHttp2(const Clock &clock, HostPort to, Micros limit);
+/// On 127.0.0.1.
+[[nodiscard]] inline bool answersHttp2(const Clock &clock, std::uint16_t port, Micros limit)
+{
+    return answersHttp2(clock, HostPort{port}, limit);
+}
 
 } // namespace engine

@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t kBuffer = 64 * 1024;
 
-sockaddr_in loopback(std::uint16_t port)
+sockaddr_in socketAddress(HostPort at)
 {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(at.port);
+    address.sin_addr.s_addr = htonl(at.host);
     return address;
 }
 
@@ -85,7 +85,7 @@ Proxy::~Proxy()
 Result<std::shared_ptr<ProxyEdge>> Proxy::addEdge(const std::string &name)
 {
     Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    auto address = loopback(0);
+    auto address = socketAddress({});
     socklen_t size = sizeof address;
     if (!listener.isOpen()
         || ::bind(listener.get(), reinterpret_cast<sockaddr *>(&address), size) != 0
@@ -219,10 +219,10 @@ void Proxy::accept(ProxyEdge &edge)
 
 bool Proxy::openUpstream(Link &link)
 {
-    const auto port = link.edge->upstream();
+    const auto upstream = link.edge->upstream();
     Fd server(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const auto to = loopback(port);
-    if (port == 0 || !server.isOpen()
+    const auto to = socketAddress(upstream);
+    if (upstream.port == 0 || !server.isOpen()
         || (::connect(server.get(), reinterpret_cast<const sockaddr *>(&to), sizeof to) != 0
             && errno != EINPROGRESS))
         return false;

@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/fault/fd.h"
+#include "engine/fault/host_port.h"
 
 #include <atomic>
 #include <cstdint>
@@ -36,9 +37,10 @@ public:
     }
     [[nodiscard]] const std::string &name() const { return m_name; }
     [[nodiscard]] std::uint16_t port() const { return m_port; }
-    [[nodiscard]] std::uint16_t upstream() const { return m_upstream; }
-    /// Where new connections lead (a loopback port; 0 = nowhere: they are closed at once).
-    void setUpstream(std::uint16_t port) { m_upstream = port; }
+    [[nodiscard]] HostPort upstream() const { return m_upstream; }
+    /// Where new connections lead (port 0 = nowhere: they are closed at once).
+    void setUpstream(HostPort to) { m_upstream = to; }
+    void setUpstream(std::uint16_t port) { setUpstream(HostPort{port}); }
     void setFlow(Flow toServer, Flow toClient);
     [[nodiscard]] Flow toServer() const { return m_toServer; }
     [[nodiscard]] Flow toClient() const { return m_toClient; }
@@ -49,7 +51,7 @@ private:
     const Fd m_listener;
     const std::uint16_t m_port;
     const int m_wakeFd;
-    std::atomic<std::uint16_t> m_upstream{0};
+    std::atomic<HostPort> m_upstream{HostPort{}};
     std::atomic<Flow> m_toServer{Flow::Pass}, m_toClient{Flow::Pass};
     std::atomic<bool> m_changed{false};
 };

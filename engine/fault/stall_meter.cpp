@@ -7,6 +7,11 @@
 #include <sys/timerfd.h>
 
 namespace engine {
+namespace {
+
+constexpr Micros kPausedTick{100'000};
+
+} // namespace
 
 StallMeter::StallMeter(const Clock &clock, std::function<void(const Stall &)> onStall)
     : m_clock(clock), m_onStall(std::move(onStall))
@@ -42,6 +47,10 @@ void StallMeter::watch(Core &core, const std::stop_token &stop) const
         std::uint64_t fired = 0;
         [[maybe_unused]] const auto n = ::read(timer.get(), &fired, sizeof fired);
         const auto now = m_clock.now();
+        if (m_paused) {
+            due = now + kPausedTick;
+            continue;
+        }
         const Micros late = std::max(Micros{0}, now - due);
         {
             const std::lock_guard lock(core.mutex);

@@ -4,6 +4,7 @@
 
 #include "engine/base/clock.h"
 
+#include <atomic>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -25,6 +26,9 @@ class StallMeter
 {
 public:
     StallMeter(const Clock &clock, std::function<void(const Stall &)> onStall);
+    /// While nothing is judged: no timer runs, nothing is measured. Takes 100 ms to take effect.
+    void setPaused(bool paused) { m_paused = paused; }
+    [[nodiscard]] bool isPaused() const { return m_paused; }
     /// The longest lateness that touches (end - 100 ms, end], in microseconds; any thread.
     [[nodiscard]] Micros longestIn(MonoTime windowEnd) const;
 
@@ -45,6 +49,7 @@ private:
 
     const Clock &m_clock;
     std::function<void(const Stall &)> m_onStall;
+    std::atomic<bool> m_paused{false};
     std::vector<std::unique_ptr<Core>> m_cores;
     std::vector<std::jthread> m_threads;
 };

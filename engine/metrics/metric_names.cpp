@@ -31,6 +31,10 @@ constexpr Help kHelp[] = {
     {"drillroom_store_append_age_seconds", "Time since the last acknowledged append"},
     {"drillroom_store_latency_seconds", "Time to answer a read"},
     {"drillroom_store_age_seconds", "Time from an append's arrival until it is durable"},
+    {"drillroom_golden_quality",
+     "Earned on the golden set, of what the reference model earns there"},
+    {"drillroom_golden_low", "Lower end of the 95 % band of the golden quality"},
+    {"drillroom_golden_high", "Upper end of the 95 % band of the golden quality"},
     {"up", "1 while the process serves"},
 };
 
@@ -94,6 +98,13 @@ std::optional<MetricName> sampleMetric(std::string_view source, std::string_view
         metric.labels = {{"role", std::string(roleOf(target))}, {"target", std::string(target)}};
         return finish(std::move(metric), series);
     }
+    if (const auto at = series.find("golden."); at != std::string_view::npos) {
+        if (at > 0)
+            metric.labels = {{"role", std::string(roleOf(series.substr(0, at - 1)))},
+                             {"target", std::string(series.substr(0, at - 1))}};
+        metric.name = "drillroom_golden_" + std::string(series.substr(at + 7));
+        return finish(std::move(metric), series);
+    }
     std::string part;
     auto rest = split(source, series, part);
     if (part == "shop" && rest.starts_with("path.")) {
@@ -108,8 +119,10 @@ std::optional<MetricName> sampleMetric(std::string_view source, std::string_view
         const auto last = rest.rfind('.');
         metric.labels["path"] = path;
         metric.labels["model_version"] = rest.substr(8 + path.size(), last - 8 - path.size());
-        metric.name = "drillroom_model_" + underscored(rest.substr(last + 1)) + "_total";
-        metric.kind = MetricKind::Counter;
+        const bool isCount = info.fold == Fold::Sum;
+        metric.name =
+            "drillroom_model_" + underscored(rest.substr(last + 1)) + (isCount ? "_total" : "");
+        metric.kind = isCount ? MetricKind::Counter : MetricKind::Gauge;
         return finish(std::move(metric), series);
     }
     metric.name = "drillroom_" + underscored(part) + "_" + underscored(rest);

@@ -21,8 +21,12 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Max, "ms"};
     if (name == series::kQuality || name == series::kNdcg)
         return {Fold::Last, "share"};
+    if (name.starts_with("gateway.served.") && endsWith(name, ".coverage"))
+        return {Fold::Last, "share"};
     if (name.starts_with("gateway.served.")) // sums over answers, by path and model version
         return {Fold::Sum, endsWith(name, ".answers") || endsWith(name, ".hits") ? "requests" : ""};
+    if (name.find("golden.") != std::string_view::npos)
+        return {Fold::Last, "share"};
     if (name == series::kEarned || name == series::kExpected)
         return {Fold::Sum, ""};
     if (name.starts_with(series::kSlowPrefix) || name.starts_with("gateway.path."))

@@ -66,17 +66,19 @@ std::string manifestText(const Manifest &manifest, const std::map<std::string, P
     auto list = nlohmann::json::object();
     for (const auto &[name, file] : files)
         list[name] = {{"size", file.size}, {"sha256", file.sha256}};
-    const nlohmann::json json = {{"format", manifest.format},
-                                 {"family", manifest.family},
-                                 {"version", manifest.version},
-                                 {"settings", manifest.settings},
-                                 {"feature_schema", manifest.featureSchema},
-                                 {"training_data", manifest.trainingData},
-                                 {"recipe", manifest.recipe},
-                                 {"lineage", manifest.lineage},
-                                 {"metrics", manifest.metrics},
-                                 {"seed", manifest.seed},
-                                 {"files", list}};
+    nlohmann::json json = {{"format", manifest.format},
+                           {"family", manifest.family},
+                           {"version", manifest.version},
+                           {"settings", manifest.settings},
+                           {"feature_schema", manifest.featureSchema},
+                           {"training_data", manifest.trainingData},
+                           {"recipe", manifest.recipe},
+                           {"lineage", manifest.lineage},
+                           {"metrics", manifest.metrics},
+                           {"seed", manifest.seed},
+                           {"files", list}};
+    if (!manifest.provenance.empty())
+        json["provenance"] = manifest.provenance;
     return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -123,6 +125,16 @@ Result<ParsedManifest> parseManifest(std::span<const std::uint8_t> text, const s
     if (!seed)
         return tl::unexpected(std::move(seed.error()));
     manifest.seed = *seed;
+    if (const auto at = json->find("provenance"); at != json->end()) {
+        if (!at->is_object())
+            return fail(ErrorCode::InvalidInput, "\"provenance\" must be an object", file);
+        for (const auto &[key, value] : at->items()) {
+            if (!value.is_string())
+                return fail(ErrorCode::InvalidInput,
+                            "\"provenance\" holds \"" + key + "\", which is no text", file);
+            manifest.provenance[key] = value.get<std::string>();
+        }
+    }
     auto files = parseFiles(*json, file);
     if (!files)
         return tl::unexpected(std::move(files.error()));

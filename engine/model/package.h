@@ -32,6 +32,9 @@ struct Manifest
     std::string trainingData, recipe, lineage;
     std::map<std::string, double> metrics;
     std::uint64_t seed = 0;
+    /// How it came about, for people: data_sha256, threads, seconds, device, torch ... May be
+    /// empty.
+    std::map<std::string, std::string> provenance;
 };
 
 struct Package

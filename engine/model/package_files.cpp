@@ -10,8 +10,37 @@
 
 namespace engine {
 
+namespace {
+
+/// Other programs' models, told apart by name and first bytes, so that the refusal can say why.
+std::string foreignModel(const std::filesystem::path &path)
+{
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error))
+        return {};
+    char start[4] = {};
+    if (const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); fd >= 0) {
+        [[maybe_unused]] const auto got = ::read(fd, start, sizeof start);
+        ::close(fd);
+    }
+    if (std::string_view(start, 2) == "PK")
+        return "This is a PyTorch checkpoint or a TorchScript program (a zip archive). It may run "
+               "code when it is opened, so it is never loaded; a model package is a folder with "
+               "weights.safetensors and a signed manifest, made by drillctl train";
+    if (start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)
+        return "This is a Python pickle. It may run code when it is opened, so it is never loaded; "
+               "a model package is a folder with weights.safetensors and a signed manifest, made "
+               "by drillctl train";
+    return "This is a file; a model package is a folder with weights.safetensors and a signed "
+           "manifest, made by drillctl train";
+}
+
+} // namespace
+
 Result<PackageFolder> PackageFolder::open(const std::filesystem::path &folder)
 {
+    if (const auto foreign = foreignModel(folder); !foreign.empty())
+        return fail(ErrorCode::InvalidInput, foreign, folder.string());
     const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR

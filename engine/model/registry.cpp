@@ -218,17 +218,45 @@ Result<> Registry::add(const RegistryEntry &entry)
     });
 }
 
+void Registry::serve(const RegistryEntry &entry)
+{
+    const auto *old = find(m_serving);
+    const auto *before = find(m_previous);
+    const bool better = before && before->gatePassed && old && !old->gatePassed;
+    if (m_serving != entry.version && !better)
+        m_previous = m_serving;
+    if (m_previous == entry.version)
+        m_previous.clear();
+    m_serving = entry.version;
+    if (entry.gatePassed)
+        m_reference = entry.version;
+}
+
+Result<bool> Registry::undoPromotion(const std::string &promoted, const std::string &serving,
+                                     const std::string &previous)
+{
+    bool undone = false;
+    const auto changed = change([&]() -> Result<> {
+        if (m_serving != promoted)
+            return {};
+        DR_RETURN_IF_ERROR(servable(serving));
+        m_serving = serving;
+        m_previous = find(previous) ? previous : "";
+        undone = true;
+        return {};
+    });
+    if (!changed)
+        return tl::unexpected(changed.error());
+    return undone;
+}
+
 Result<> Registry::promote(const std::string &version)
 {
     return change([&]() -> Result<> {
         auto entry = servable(version);
         if (!entry)
             return tl::unexpected(std::move(entry.error()));
-        if (m_serving != version)
-            m_previous = m_serving;
-        m_serving = version;
-        if ((*entry)->gatePassed)
-            m_reference = version;
+        serve(**entry);
         return {};
     });
 }
@@ -243,11 +271,7 @@ Result<> Registry::rollback(const std::string &version)
         auto entry = servable(goal);
         if (!entry)
             return tl::unexpected(std::move(entry.error()));
-        if (m_serving != goal)
-            m_previous = m_serving;
-        m_serving = goal;
-        if ((*entry)->gatePassed)
-            m_reference = goal;
+        serve(**entry);
         return {};
     });
 }

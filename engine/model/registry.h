@@ -35,8 +35,14 @@ public:
 
     /// A version that is new and at or above the floor.
     [[nodiscard]] Result<> add(const RegistryEntry &entry);
-    /// Makes it the serving one; the one that served becomes `previous`.
+    /// Makes it the serving one; the one that served becomes `previous`, unless it never passed its
+    /// gate while one that did is there to go back to.
     [[nodiscard]] Result<> promote(const std::string &version);
+    /// Puts `serving` and `previous` back if `promoted` still serves; what was promoted since
+    /// stays. True when it did.
+    [[nodiscard]] Result<bool> undoPromotion(const std::string &promoted,
+                                             const std::string &serving,
+                                             const std::string &previous);
     /// Back to `previous`, or to the named version at or above the floor.
     [[nodiscard]] Result<> rollback(const std::string &version = {});
     /// Raises the floor above this version for good. Refused while it or an older one serves.
@@ -48,6 +54,7 @@ private:
     [[nodiscard]] Result<> write() const;
     template <class Change>
     [[nodiscard]] Result<> change(Change change);
+    void serve(const RegistryEntry &entry);
     [[nodiscard]] Result<const RegistryEntry *> servable(const std::string &version) const;
     [[nodiscard]] std::filesystem::path file() const { return m_folder / "registry.json"; }
 

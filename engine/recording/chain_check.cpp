@@ -37,9 +37,12 @@ Result<> BatchReader::feed(const std::string &sql, std::int64_t from, std::int64
             return tl::unexpected(statement.error());
         prepared.emplace(std::move(*statement));
     }
-    // The first batch takes the least key too, which "greater than" would leave out.
+    if (!isFirst && from == INT64_MAX)
+        return {}; // no key is greater
+    // The first batch takes the least key too. A plain bound, not "key > ? OR ?": with that SQLite
+    // walks the table from its start for every batch.
     prepared->reset();
-    prepared->bind(1, from).bind(2, to).bind(3, std::int64_t{isFirst});
+    prepared->bind(1, isFirst ? INT64_MIN : from + 1).bind(2, to);
     while (true) {
         const auto more = prepared->step();
         if (!more)
@@ -55,7 +58,7 @@ Result<std::optional<BatchReader::Stored>> BatchReader::next(std::int64_t after)
     std::optional<Stored> found;
     auto read =
         feed("SELECT id, t_last, seq_last, series_last, sketch_last, attach_last, "
-             "gap_last, meta_last, hash FROM batch WHERE (id > ?1 OR ?3) AND id <= ?2 "
+             "gap_last, meta_last, hash FROM batch WHERE id >= ?1 AND id <= ?2 "
              "ORDER BY id LIMIT 1",
              after, INT64_MAX, after == INT64_MIN, [&](Statement &s) -> Result<> {
                  Stored stored;
@@ -85,28 +88,28 @@ Result<std::optional<BatchReader::Stored>> BatchReader::next(std::int64_t after)
 Result<> BatchReader::names(ChainHasher &chain, const BatchEnd &before, const BatchEnd &end,
                             bool isFirst)
 {
-    DR_RETURN_IF_ERROR(feed("SELECT n, k, v FROM meta WHERE (n > ?1 OR ?3) AND n <= ?2 ORDER BY n",
+    DR_RETURN_IF_ERROR(feed("SELECT n, k, v FROM meta WHERE n >= ?1 AND n <= ?2 ORDER BY n",
                             before.meta, end.meta, isFirst, [&](Statement &s) -> Result<> {
                                 chain.meta(s.integer(0), s.text(1), s.text(2));
                                 return {};
                             }));
-    DR_RETURN_IF_ERROR(feed(
-        "SELECT n, id, name, unit, kind, agg FROM series WHERE (n > ?1 OR ?3) AND n <= ?2 ORDER "
-        "BY n",
-        before.series, end.series, isFirst, [&](Statement &s) -> Result<> {
-            chain.series(s.integer(0), s.integer(1), s.text(2), s.text(3), s.integer(4),
-                         s.integer(5));
-            return {};
-        }));
     DR_RETURN_IF_ERROR(
-        feed("SELECT n, sha256, name, data FROM attach WHERE (n > ?1 OR ?3) AND n <= ?2 ORDER BY n",
+        feed("SELECT n, id, name, unit, kind, agg FROM series WHERE n >= ?1 AND n <= ?2 ORDER "
+             "BY n",
+             before.series, end.series, isFirst, [&](Statement &s) -> Result<> {
+                 chain.series(s.integer(0), s.integer(1), s.text(2), s.text(3), s.integer(4),
+                              s.integer(5));
+                 return {};
+             }));
+    DR_RETURN_IF_ERROR(
+        feed("SELECT n, sha256, name, data FROM attach WHERE n >= ?1 AND n <= ?2 ORDER BY n",
              before.attach, end.attach, isFirst, [&](Statement &s) -> Result<> {
                  if (!std::ranges::equal(sha256(s.blob(3)), s.blob(1)))
                      return changed("attachment " + s.text(2) + " does not match its hash");
                  chain.attach(s.integer(0), s.blob(1), s.text(2), s.blob(3));
                  return {};
              }));
-    return feed("SELECT n, t0, t1, why, lost FROM gap WHERE (n > ?1 OR ?3) AND n <= ?2 ORDER BY n",
+    return feed("SELECT n, t0, t1, why, lost FROM gap WHERE n >= ?1 AND n <= ?2 ORDER BY n",
                 before.gap, end.gap, isFirst, [&](Statement &s) -> Result<> {
                     chain.gap(s.integer(0), s.integer(1), s.integer(2), s.integer(3), s.integer(4));
                     return {};
@@ -135,7 +138,7 @@ Result<> BatchReader::hash(const BatchEnd &before, BatchEnd &end, ChainReport *r
     if (m_seq < 0)
         m_seq = before.seq;
     DR_RETURN_IF_ERROR(
-        feed("SELECT seq, t, kind, target, payload FROM event WHERE (seq > ?1 OR ?3) AND seq <= ?2 "
+        feed("SELECT seq, t, kind, target, payload FROM event WHERE seq >= ?1 AND seq <= ?2 "
              "ORDER BY seq",
              before.seq, end.seq, isFirst, [&](Statement &s) -> Result<> {
                  // A writer numbers without holes and never goes back: a signer's own file must not
@@ -151,7 +154,7 @@ Result<> BatchReader::hash(const BatchEnd &before, BatchEnd &end, ChainReport *r
                  chain.event(s.integer(0), s.integer(1), s.integer(2), s.integer(3), s.blob(4));
                  return {};
              }));
-    DR_RETURN_IF_ERROR(feed("SELECT t, vals FROM tick WHERE (t > ?1 OR ?3) AND t <= ?2 ORDER BY t",
+    DR_RETURN_IF_ERROR(feed("SELECT t, vals FROM tick WHERE t >= ?1 AND t <= ?2 ORDER BY t",
                             before.t, end.t, isFirst, [&](Statement &s) -> Result<> {
                                 if (report)
                                     ++report->rows;
@@ -159,12 +162,12 @@ Result<> BatchReader::hash(const BatchEnd &before, BatchEnd &end, ChainReport *r
                                 return {};
                             }));
     DR_RETURN_IF_ERROR(
-        feed("SELECT key, data FROM sketch WHERE (key > ?1 OR ?3) AND key <= ?2 ORDER BY key",
+        feed("SELECT key, data FROM sketch WHERE key >= ?1 AND key <= ?2 ORDER BY key",
              before.sketch, end.sketch, isFirst, [&](Statement &s) -> Result<> {
                  chain.sketch(s.integer(0), s.blob(1));
                  return {};
              }));
-    DR_RETURN_IF_ERROR(feed("SELECT t, seq, state, state_hash FROM keyframe WHERE (t > ?1 OR ?3) "
+    DR_RETURN_IF_ERROR(feed("SELECT t, seq, state, state_hash FROM keyframe WHERE t >= ?1 "
                             "AND t <= ?2 ORDER BY t",
                             before.t, end.t, isFirst, [&](Statement &s) -> Result<> {
                                 if (report)

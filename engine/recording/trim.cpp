@@ -126,8 +126,8 @@ private:
     {
         m_reader.database().renewBudget();
         auto rows =
-            m_reader.database().prepare("SELECT " + columns + " FROM " + table + " WHERE (" + key
-                                        + " > ?1 OR ?3) AND " + key + " <= ?2 ORDER BY " + key);
+            m_reader.database().prepare("SELECT " + columns + " FROM " + table + " WHERE " + key
+                                        + " >= ?1 AND " + key + " <= ?2 ORDER BY " + key);
         std::string places = "?";
         for (std::size_t i = 1; i < kinds.size(); ++i)
             places += ",?";
@@ -135,7 +135,9 @@ private:
             m_out.prepare("INSERT INTO " + table + "(" + columns + ") VALUES(" + places + ")");
         if (!rows || !insert)
             return tl::unexpected(rows ? insert.error() : rows.error());
-        rows->bind(1, from).bind(2, to).bind(3, std::int64_t{isFromStart});
+        if (!isFromStart && from == INT64_MAX)
+            return {}; // no key is greater
+        rows->bind(1, isFromStart ? INT64_MIN : from + 1).bind(2, to);
         while (true) {
             m_reader.database().renewBudget();
             const auto more = rows->step();

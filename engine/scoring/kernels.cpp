@@ -77,22 +77,10 @@ void tileProduct(const Tile &tile)
     hasWide() ? tileWide<H>(tile) : tilePlain<H>(tile);
 }
 
-/// Upper triangle, row-major: a += v v^T per row, then a = U^T U, then two triangular solves.
-DRILLROOM_INLINE bool foldInBody(const float *rows, std::size_t count, std::size_t d, double *a,
-                                 double *v, double *x)
+/// Solves a x = b in place of b: a = U^T U (upper triangle, row-major), then two triangular solves.
+/// False when `a` is not positive definite.
+DRILLROOM_INLINE bool solveUpper(double *a, double *x, std::size_t d)
 {
-    std::fill(x, x + d, 0.0);
-    for (std::size_t r = 0; r < count; ++r) {
-        for (std::size_t i = 0; i < d; ++i)
-            v[i] = static_cast<double>(rows[r * d + i]);
-        for (std::size_t i = 0; i < d; ++i) {
-            const double weight = v[i];
-            double *row = a + i * d;
-            for (std::size_t j = i; j < d; ++j)
-                row[j] += weight * v[j];
-            x[i] += weight;
-        }
-    }
     for (std::size_t k = 0; k < d; ++k) {
         double *pivot = a + k * d;
         if (!(pivot[k] > 0.0))
@@ -123,6 +111,91 @@ DRILLROOM_INLINE bool foldInBody(const float *rows, std::size_t count, std::size
     return true;
 }
 
+/// Upper triangle, row-major: a += v v^T per row, then the solution.
+DRILLROOM_INLINE bool foldInBody(const float *rows, std::size_t count, std::size_t d, double *a,
+                                 double *v, double *x)
+{
+    std::fill(x, x + d, 0.0);
+    for (std::size_t r = 0; r < count; ++r) {
+        for (std::size_t i = 0; i < d; ++i)
+            v[i] = static_cast<double>(rows[r * d + i]);
+        for (std::size_t i = 0; i < d; ++i) {
+            const double weight = v[i];
+            double *row = a + i * d;
+            for (std::size_t j = i; j < d; ++j)
+                row[j] += weight * v[j];
+            x[i] += weight;
+        }
+    }
+    return solveUpper(a, x, d);
+}
+
+/// z: rows transposed and scaled by the roots of the weights [d, count]; system [count, count] or
+/// [d, d]; x its right side. `rows` as in foldInDiagonal.
+DRILLROOM_INLINE bool diagonalBody(const float *rows, std::size_t count, std::size_t d,
+                                   const double *weights, const double *shared, double *work,
+                                   double *out)
+{
+    if (count >= d) {
+        double *a = work, *v = a + d * d;
+        std::fill(a, a + d * d, 0.0);
+        std::fill(out, out + d, 0.0);
+        for (std::size_t i = 0; i < d; ++i)
+            a[i * d + i] = shared[i];
+        for (std::size_t r = 0; r < count; ++r) {
+            for (std::size_t i = 0; i < d; ++i)
+                v[i] = static_cast<double>(rows[r * d + i]);
+            for (std::size_t i = 0; i < d; ++i) {
+                const double weight = weights[r] * v[i];
+                for (std::size_t j = i; j < d; ++j)
+                    a[i * d + j] += weight * v[j];
+                out[i] += weight;
+            }
+        }
+        return solveUpper(a, out, d);
+    }
+    // u = D^-1 Z^T (I + Z D^-1 Z^T)^-1 sqrt(w), Z = sqrt(w) V: as large as the history is long.
+    double *a = work, *z = a + count * count, *x = z + d * count;
+    for (std::size_t r = 0; r < count; ++r) {
+        x[r] = std::sqrt(weights[r]);
+        for (std::size_t k = 0; k < d; ++k)
+            z[k * count + r] = x[r] * static_cast<double>(rows[r * d + k]);
+    }
+    std::fill(a, a + count * count, 0.0);
+    for (std::size_t r = 0; r < count; ++r)
+        a[r * count + r] = 1.0;
+    for (std::size_t k = 0; k < d; ++k) {
+        const double *row = z + k * count;
+        const double inverse = 1.0 / shared[k];
+        for (std::size_t i = 0; i < count; ++i) {
+            const double weight = row[i] * inverse;
+            for (std::size_t j = i; j < count; ++j)
+                a[i * count + j] += weight * row[j];
+        }
+    }
+    if (!solveUpper(a, x, count))
+        return false;
+    for (std::size_t k = 0; k < d; ++k) {
+        double sum = 0;
+        for (std::size_t r = 0; r < count; ++r)
+            sum += z[k * count + r] * x[r];
+        out[k] = sum / shared[k];
+    }
+    return true;
+}
+
+bool diagonalPlain(const float *rows, std::size_t count, std::size_t d, const double *weights,
+                   const double *shared, double *work, double *out)
+{
+    return diagonalBody(rows, count, d, weights, shared, work, out);
+}
+DRILLROOM_WIDE bool diagonalWide(const float *rows, std::size_t count, std::size_t d,
+                                 const double *weights, const double *shared, double *work,
+                                 double *out)
+{
+    return diagonalBody(rows, count, d, weights, shared, work, out);
+}
+
 bool foldInPlain(const float *rows, std::size_t count, std::size_t d, double *a, double *v,
                  double *x)
 {
@@ -147,10 +220,11 @@ ItemPanels::ItemPanels(std::span<const float> rows, std::size_t items, std::size
     }
 }
 
-void ItemPanels::row(std::size_t item, std::span<float> out) const
+void ItemPanels::row(std::size_t item, std::span<float> out, std::size_t first) const
 {
-    for (std::size_t k = 0; k < m_factors; ++k)
-        out[k] = m_data[((item / kWidth) * m_factors + k) * kWidth + item % kWidth];
+    assert(first + out.size() <= m_factors);
+    for (std::size_t k = 0; k < out.size(); ++k)
+        out[k] = m_data[((item / kWidth) * m_factors + first + k) * kWidth + item % kWidth];
 }
 
 void ItemPanels::product(std::span<const float> shoppers, std::span<float> out) const
@@ -195,6 +269,23 @@ bool foldIn(std::span<const float> rows, std::size_t factors, std::span<const do
                               : foldInPlain(rows.data(), count, d, a, v, x);
     for (std::size_t i = 0; i < d && ok; ++i)
         out[i] = static_cast<float>(x[i]);
+    return ok;
+}
+
+bool foldInDiagonal(std::span<const float> rows, std::size_t factors,
+                    std::span<const double> weights, std::span<const double> shared,
+                    std::span<float> out, std::vector<double> &work)
+{
+    const std::size_t d = factors, count = weights.size();
+    assert(rows.size() == count * d && shared.size() == d && out.size() == d);
+    work.resize(d + (count >= d ? d * d + d : count * (count + d + 1)));
+    double *solution = work.data(), *rest = work.data() + d;
+    const bool ok =
+        hasWide()
+            ? diagonalWide(rows.data(), count, d, weights.data(), shared.data(), rest, solution)
+            : diagonalPlain(rows.data(), count, d, weights.data(), shared.data(), rest, solution);
+    for (std::size_t i = 0; i < d && ok; ++i)
+        out[i] = static_cast<float>(solution[i]);
     return ok;
 }
 

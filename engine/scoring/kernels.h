@@ -27,8 +27,8 @@ public:
     } ///< floats per output row
     /// out[s * stride() + i] = shoppers[s] . item i; `out` has shoppers * stride() floats.
     void product(std::span<const float> shoppers, std::span<float> out) const;
-    /// One item's factors, for fold-in.
-    void row(std::size_t item, std::span<float> out) const;
+    /// out.size() of one item's factors, from number `first` on, for fold-in.
+    void row(std::size_t item, std::span<float> out, std::size_t first = 0) const;
 
     static constexpr std::size_t kWidth = 16;
 
@@ -43,5 +43,11 @@ private:
 [[nodiscard]] bool foldIn(std::span<const float> rows, std::size_t factors,
                           std::span<const double> gram, double ridge, std::span<float> out,
                           std::vector<double> &work);
+
+/// The same with a diagonal shared part and a weight per item: (diag(shared) + sum w v v^T) u =
+/// sum w v. A history shorter than the factors costs a system of its own length.
+[[nodiscard]] bool foldInDiagonal(std::span<const float> rows, std::size_t factors,
+                                  std::span<const double> weights, std::span<const double> shared,
+                                  std::span<float> out, std::vector<double> &work);
 
 } // namespace engine

@@ -145,38 +145,45 @@ std::vector<ScoreJob> Batcher::takeBatch(MonoTime now, std::vector<ScoreJob> &to
     return batch;
 }
 
+/// Whatever the model throws is an answer, not the end of the replica.
+Result<std::vector<TopItems>> Batcher::listsFor(const Scorer &scorer,
+                                                std::vector<ScoreJob> &batch) const
+{
+    try {
+        // The first k of a longer list are the list of length k, so one k serves the whole batch.
+        int k = 1;
+        std::vector<std::vector<std::int64_t>> histories;
+        for (auto &job : batch) {
+            k = std::max(k, job.k);
+            for (auto &history : job.histories)
+                histories.push_back(std::move(history));
+        }
+        auto lists = scorer.score(histories, k);
+        if (lists
+            && (lists->size() != histories.size()
+                || !std::all_of(lists->begin(), lists->end(), isSound)))
+            return fail(ErrorCode::Internal,
+                        "The model gave scores that are not finite numbers; roll it back");
+        return lists;
+    } catch (const std::bad_alloc &) {
+        return fail(ErrorCode::Busy, "The replica is out of memory; try another one, or send "
+                                     "fewer rows or a smaller k");
+    } catch (const std::exception &error) {
+        return fail(ErrorCode::Internal, std::string("The model failed: ") + error.what());
+    }
+}
+
 void Batcher::score(std::vector<ScoreJob> &batch)
 {
     const auto scorer = m_current();
-    const auto refuse = [&batch](const Error &error) {
+    auto lists =
+        scorer ? listsFor(*scorer, batch)
+               : Result<std::vector<TopItems>>(fail(ErrorCode::Unavailable, "No model is loaded"));
+    if (!lists) {
         for (auto &job : batch)
-            job.done(tl::unexpected(error));
-    };
-    if (!scorer)
-        return refuse({ErrorCode::Unavailable, "No model is loaded", {}});
-    // The first k of a longer list are the list of length k, so one k serves the whole batch.
-    int k = 1;
-    std::vector<std::vector<std::int64_t>> histories;
-    for (auto &job : batch) {
-        k = std::max(k, job.k);
-        for (auto &history : job.histories)
-            histories.push_back(std::move(history));
+            job.done(tl::unexpected(lists.error()));
+        return;
     }
-    const auto scored = [&]() -> Result<std::vector<TopItems>> {
-        try {
-            return scorer->score(histories, k);
-        } catch (const std::bad_alloc &) {
-            return fail(ErrorCode::Busy, "The replica is out of memory; try another one, or send "
-                                         "fewer rows or a smaller k");
-        }
-    };
-    auto lists = scored();
-    if (!lists)
-        return refuse(lists.error());
-    if (lists->size() != histories.size() || !std::all_of(lists->begin(), lists->end(), isSound))
-        return refuse({ErrorCode::Internal,
-                       "The model gave scores that are not finite numbers; roll it back",
-                       {}});
     auto next = lists->begin();
     for (auto &job : batch) {
         if (isCancelled(job)) {

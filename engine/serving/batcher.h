@@ -57,6 +57,8 @@ private:
     void work(std::stop_token stop);
     [[nodiscard]] std::vector<ScoreJob> takeBatch(MonoTime now, std::vector<ScoreJob> &tooLate);
     void score(std::vector<ScoreJob> &batch);
+    [[nodiscard]] Result<std::vector<TopItems>> listsFor(const Scorer &scorer,
+                                                         std::vector<ScoreJob> &batch) const;
     [[nodiscard]] Micros predictedWait(std::size_t rows) const;
 
     const Clock &m_clock;

@@ -1,6 +1,7 @@
 #include "engine/serving/gateway.h"
 
 #include "engine/proto/gateway.grpc.pb.h"
+#include "engine/serving/connection_gate.h"
 #include "engine/serving/gateway_exchange.h"
 #include "engine/serving/gateway_health.h"
 #include "engine/serving/health_prober.h"
@@ -8,7 +9,6 @@
 
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <nlohmann/json.hpp>
@@ -17,6 +17,8 @@ namespace engine {
 namespace {
 
 constexpr Micros kShutdownGrace{300'000};
+/// A connection whose greeting does not come is closed after this.
+constexpr int kHandshakeMillis = 20'000;
 
 class Service final : public inference::GRPCInferenceService::CallbackService
 {
@@ -132,26 +134,31 @@ public:
     ~Running()
     {
         m_health.end();
+        m_gate.reset();
         if (m_server)
             m_server->Shutdown(grpcTime(core.clock.now() + kShutdownGrace));
     }
     Result<> listen()
     {
         grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+        auto gate = ConnectionGate::open(core.options.listen);
+        if (!gate)
+            return tl::unexpected(gate.error());
+        m_gate = std::move(*gate);
         grpc::ServerBuilder builder;
+        m_gate->serve(builder);
         builder.RegisterService(&m_service);
         builder.RegisterService(&m_health);
         builder.RegisterService(&m_view);
-        builder.AddListeningPort(core.options.listen, grpc::InsecureServerCredentials(), &port);
-        builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+        builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
         builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
         builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
         builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
         m_server = builder.BuildAndStart();
-        if (!m_server || port == 0)
-            return fail(ErrorCode::Unavailable,
-                        fmt::format("The gateway cannot listen on {}; is the port in use?",
-                                    core.options.listen));
+        if (!m_server)
+            return fail(ErrorCode::Unavailable, "The gateway's server does not start");
+        port = m_gate->port();
+        m_gate->start();
         return {};
     }
     [[nodiscard]] std::string problem() const { return m_keeper.problem(); }
@@ -165,6 +172,7 @@ private:
     ViewService m_view;
     HealthProber m_prober;
     std::unique_ptr<grpc::Server> m_server;
+    std::unique_ptr<ConnectionGate> m_gate; ///< ends first
 };
 
 Gateway::Gateway(std::unique_ptr<Running> running) : m_running(std::move(running)) {}

@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 constexpr Micros kFallbackSpan{1'000'000};
+constexpr Micros kQuietAfter{1'000'000};
 constexpr double kMostTokens = 100, kFirstTokens = 20;
 
 std::vector<std::string> targets(const std::vector<NodeAddress> &addresses)
@@ -223,6 +224,11 @@ std::uint64_t GatewayCore::groupMask(bool canary) const
 std::optional<GatewayCore::Chosen> GatewayCore::startTry(std::uint64_t tried, bool first,
                                                          bool canary)
 {
+    m_lastTry = clock.now().count();
+    if (m_waits.exchange(false)) {
+        const std::lock_guard lock(m_workMutex);
+        m_work.notify_all();
+    }
     std::vector<ResponseChanged> news;
     std::optional<Chosen> chosen;
     {
@@ -442,6 +448,21 @@ void GatewayCore::tick()
             news.push_back(change("fallback", "gateway", "the primaries answer again", false, now));
     }
     tell(std::move(news));
+}
+
+bool GatewayCore::isQuiet() const
+{
+    return clock.now() - MonoTime{m_lastTry} > kQuietAfter;
+}
+
+void GatewayCore::waitForWork(MonoTime until, const std::stop_token &stop)
+{
+    std::unique_lock lock(m_workMutex);
+    m_waits = true;
+    const auto seen = m_lastTry.load();
+    const auto left = std::max(Micros{0}, until - clock.now());
+    m_work.wait_for(lock, stop, left, [&] { return m_lastTry != seen; });
+    m_waits = false;
 }
 
 Window GatewayCore::collect(MonoTime end)

@@ -117,6 +117,10 @@ public:
     void fallbackServed(std::string_view by);
     /// To be called often: ends what ends by itself.
     void tick();
+    /// For who calls it: until `until`, or until the first request after a quiet second.
+    void waitForWork(MonoTime until, const std::stop_token &stop);
+    /// Nobody asked for a second: nothing needs a look before the next probe is due.
+    [[nodiscard]] bool isQuiet() const;
     [[nodiscard]] Window collect(MonoTime end);
     /// Settings, switches, replicas and counts so far, for the operator.
     [[nodiscard]] nlohmann::ordered_json view() const;
@@ -149,6 +153,11 @@ private:
     FallbackMeter m_fallback;
     Switches m_asked, m_switches;
     MonoTime m_overloadedAt{0};
+
+    std::atomic<std::int64_t> m_lastTry{0}; ///< microseconds on the clock
+    std::atomic<bool> m_waits{false};       ///< somebody waits for work
+    std::mutex m_workMutex;                 ///< held to wake who waits
+    std::condition_variable_any m_work;
 
     std::mutex m_holdMutex; ///< guards m_held
     std::condition_variable m_released;

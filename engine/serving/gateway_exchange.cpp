@@ -305,7 +305,10 @@ void Exchange::hedge()
 
 void Exchange::launch(Attempt attempt)
 {
-    if (m_upstream.inputs_size() == 0)
+    const auto &dialect = m_core.options.dialect;
+    if (m_upstream.inputs_size() == 0 && dialect)
+        writeInfer(m_request, *dialect, m_upstream);
+    else if (m_upstream.inputs_size() == 0)
         writeInfer(m_request, kRecommend, m_upstream);
     attempt->context.set_deadline(grpcTime(attempt->due));
     m_live.push_back(attempt);
@@ -322,6 +325,10 @@ void Exchange::answered(const Attempt &attempt, const grpc::Status &given)
 {
     std::erase(m_live, attempt);
     auto status = given;
+    const auto &dialect = m_core.options.dialect;
+    if (status.ok() && dialect
+        && !takeAnswer(*dialect, m_request.rows, m_request.k, attempt->reply))
+        status = {StatusCode::INTERNAL, "The replica's reply lacks items or scores"};
     if (status.ok() && !isComplete(attempt->reply, m_request.rows, m_request.k))
         status = {StatusCode::INTERNAL, "The replica's reply lacks items or scores"};
     if (attempt->chosen) {

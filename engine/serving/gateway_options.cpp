@@ -18,6 +18,12 @@ Result<GatewayOptions> gatewayOptions(const NodeConfig &config)
             return tl::unexpected(store.error());
         out.store = std::move(*store);
     }
+    if (const auto at = config.options.find("dialect"); at != config.options.end()) {
+        auto dialect = dialectFrom(*at);
+        if (!dialect)
+            return tl::unexpected(dialect.error());
+        out.dialect = std::move(*dialect);
+    }
     for (const auto &[name, to] :
          {std::pair{"settings", &out.settingsFile}, std::pair{"endpoints", &out.endpointsFile}}) {
         if (!config.options.contains(name))

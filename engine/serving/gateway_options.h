@@ -4,6 +4,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/cluster/cluster.h"
+#include "engine/serving/model_dialect.h"
 #include "engine/serving/node_config.h"
 
 namespace engine {
@@ -111,6 +112,7 @@ struct GatewayOptions : GatewaySettings
     std::uint64_t seed = 1;
     std::vector<NodeAddress> replicas, standby;
     std::string store; ///< address, or empty: only requests that bring their history
+    std::optional<ModelDialect> dialect; ///< the replicas and the standby are not ours
     std::filesystem::path settingsFile;  ///< watched; empty or missing: the defaults
     std::filesystem::path endpointsFile; ///< watched; empty: the addresses above are all
 };

@@ -24,6 +24,8 @@ private:
     };
     void run(std::stop_token stop);
     void probe(const GatewayCore::Probed &who, Watched &watched, Micros timeout, bool urgent);
+    void askServerReady(const GatewayCore::Probed &who, Watched &watched, MonoTime started,
+                        MonoTime due, bool urgent);
 
     GatewayCore &m_core;
     const std::function<void()> m_each;

@@ -7,6 +7,12 @@
 #include <mutex>
 
 namespace engine {
+namespace {
+
+/// A connection whose greeting does not come is closed after this.
+constexpr int kHandshakeMillis = 20'000;
+
+} // namespace
 
 Result<std::unique_ptr<NodeServer>> NodeServer::start(
     grpc::Service &service,
@@ -19,9 +25,13 @@ Result<std::unique_ptr<NodeServer>> NodeServer::start(
         grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     });
     std::unique_ptr<NodeServer> out(new NodeServer);
+    auto gate = ConnectionGate::open("127.0.0.1:0");
+    if (!gate)
+        return tl::unexpected(gate.error());
+    out->m_gate = std::move(*gate);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &out->m_port);
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    out->m_gate->serve(builder);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -34,14 +44,16 @@ Result<std::unique_ptr<NodeServer>> NodeServer::start(
         builder.experimental().SetInterceptorCreators(std::move(all));
     }
     out->m_server = builder.BuildAndStart();
-    if (!out->m_server || out->m_port == 0)
+    if (!out->m_server)
         return fail(ErrorCode::Io,
                     "No server could be started on 127.0.0.1; are the ports or files used up?");
+    out->m_gate->start();
     return out;
 }
 
 NodeServer::~NodeServer()
 {
+    m_gate.reset();
     if (!m_server)
         return;
     m_server->Shutdown(gpr_now(GPR_CLOCK_MONOTONIC));
@@ -50,7 +62,7 @@ NodeServer::~NodeServer()
 
 std::string NodeServer::address() const
 {
-    return fmt::format("127.0.0.1:{}", m_port);
+    return fmt::format("127.0.0.1:{}", port());
 }
 
 void NodeServer::setServing(const std::string &name, bool serving)

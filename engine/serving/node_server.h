@@ -1,14 +1,14 @@
 #pragma once
 // What every gRPC server of the shop's data plane has in common.
 
+#include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/serving/connection_gate.h"
 
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <memory>
 #include <optional>
-
-#include "engine/base/clock.h"
 
 namespace engine {
 
@@ -25,7 +25,7 @@ public:
           std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> interceptor = {});
     ~NodeServer();
 
-    [[nodiscard]] int port() const { return m_port; }
+    [[nodiscard]] int port() const { return m_gate->port(); }
     [[nodiscard]] std::string address() const;
     /// "" = the process, else a service or model by name.
     void setServing(const std::string &name, bool serving);
@@ -36,7 +36,7 @@ public:
 private:
     NodeServer() = default;
     std::unique_ptr<grpc::Server> m_server;
-    int m_port = 0;
+    std::unique_ptr<ConnectionGate> m_gate; ///< ends first
 };
 
 [[nodiscard]] grpc::Status statusOf(const Error &error);

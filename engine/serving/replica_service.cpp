@@ -2,6 +2,7 @@
 
 #include "engine/proto/kserve.grpc.pb.h"
 #include "engine/serving/batcher.h"
+#include "engine/serving/memory_guard.h"
 #include "engine/serving/node_counters.h"
 #include "engine/serving/node_server.h"
 #include "engine/serving/replica_stream.h"
@@ -232,10 +233,16 @@ private:
         const auto &request = *work.request;
         if (const auto status = named(request.model_name(), request.model_version()); !status.ok())
             return finish(status);
+        const grpc::Status exhausted{
+            grpc::StatusCode::RESOURCE_EXHAUSTED,
+            "The replica is out of memory; try another one, or send fewer rows or a smaller k"};
         try {
             auto read = readRecommend(request);
             if (!read)
                 return finish(statusOf(read.error()));
+            auto held = m_memory.take(bytesOf(*read));
+            if (!held)
+                return finish(exhausted);
             auto *slot = slotOf(request.model_name());
             slot->model.remember(read->histories.front());
             ScoreJob job;
@@ -243,17 +250,33 @@ private:
             job.k = read->k;
             job.deadline = work.deadline;
             job.isCancelled = std::move(work.isCancelled);
-            job.done = [finish, &request, reply = work.reply, k = read->k](Result<Scored> scored) {
+            job.done = [finish, exhausted, held = std::move(held), &request, reply = work.reply,
+                        k = read->k](Result<Scored> scored) {
                 if (!scored)
                     return finish(statusOf(scored.error()));
-                writeRecommend(request, k, *scored, *reply);
+                try {
+                    writeRecommend(request, k, *scored, *reply);
+                } catch (const std::bad_alloc &) {
+                    reply->Clear();
+                    return finish(exhausted);
+                }
                 finish(grpc::Status::OK);
             };
             slot->batcher.submit(std::move(job));
         } catch (const std::bad_alloc &) {
-            finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                    "The replica is out of memory; try another one, or send a smaller request"});
+            finish(exhausted);
         }
+    }
+
+    /// Of an item and its score as a list, as a message, and as bytes on the wire; of the history
+    /// once more for the batch.
+    static std::uint64_t bytesOf(const RecommendRequest &request)
+    {
+        std::uint64_t events = 0;
+        for (const auto &history : request.histories)
+            events += history.size();
+        const auto cells = request.histories.size() * static_cast<std::uint64_t>(request.k);
+        return 3 * 12 * cells + 2 * 8 * events;
     }
 
     void dropCancelled()
@@ -323,6 +346,7 @@ private:
 
     const Clock &m_clock;
     NodeCounters m_counters;
+    MemoryGuard m_memory;
     std::atomic<bool> m_usedBeside{false};
     Slot m_main, m_beside;
 

@@ -11,7 +11,8 @@ constexpr Micros kSettingsEvery{250'000};
 
 } // namespace
 
-SettingsKeeper::SettingsKeeper(GatewayCore &core) : m_core(core)
+SettingsKeeper::SettingsKeeper(GatewayCore &core)
+    : m_core(core), m_ownCanary(core.settings()->canary)
 {
     if (!core.options.settingsFile.empty())
         m_settings.emplace(core.options.settingsFile);
@@ -46,7 +47,8 @@ void SettingsKeeper::takeSettings(const Result<std::string> &text)
         ++m_core.counters.settingsRefused;
         return note(m_settingsProblem, settings.error().text());
     }
-    m_core.setSettings(*settings);
+    m_ownCanary = settings->canary;
+    apply(*settings);
     ++m_core.counters.settingsTaken;
     note(m_settingsProblem, {});
     spdlog::info("settings taken file=\"{}\"", m_settings->path().string());
@@ -63,6 +65,29 @@ void SettingsKeeper::takeEndpoints(const Result<std::string> &text)
     }
     ++m_core.counters.discoveryChanged;
     note(m_endpointsProblem, {});
+    takeCanary(*text);
+}
+
+void SettingsKeeper::takeCanary(const std::string &text)
+{
+    const auto given = parseCanary(text, m_endpoints->path().string());
+    if (!given)
+        return note(m_endpointsProblem, given.error().text());
+    if (*given == m_given)
+        return;
+    m_given = *given;
+    apply(*m_core.settings());
+}
+
+/// With the canary that holds: the one given with the endpoints goes first.
+void SettingsKeeper::apply(GatewaySettings settings)
+{
+    settings.canary = m_ownCanary;
+    if (!m_given.targets.empty()) {
+        settings.canary.targets = m_given.targets;
+        settings.canary.share = m_given.share;
+    }
+    m_core.setSettings(settings);
 }
 
 void SettingsKeeper::note(std::string &problem, std::string now)

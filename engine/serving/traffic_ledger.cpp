@@ -31,10 +31,21 @@ ShareInterval shareInterval(std::uint64_t hits, std::uint64_t of)
             std::min(1.0, (centre + half) / (1 + z * z / n))};
 }
 
+ShareInterval meanInterval(double sum, double squares, std::uint64_t of)
+{
+    if (of < 2)
+        return {0, 0};
+    constexpr double z = 1.959964;
+    const auto n = static_cast<double>(of), mean = sum / n;
+    const auto half = z * std::sqrt(std::max(0.0, squares / n - mean * mean) / (n - 1));
+    return {std::max(0.0, mean - half), mean + half};
+}
+
 TrafficLedger::TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits,
-                             std::uint32_t items)
+                             std::uint32_t items, bool prices)
     : m_deadline(deadline), m_limits(std::move(latencyLimits)),
-      m_begin(MonoTime{start.count() / kWindow.count() * kWindow.count()}), m_shownIn(items)
+      m_begin(MonoTime{start.count() / kWindow.count() * kWindow.count()}), m_items(items),
+      m_prices(prices), m_coverage(items)
 {
     for (const auto limit : m_limits)
         m_limitNames.push_back(slowSeries(limit));
@@ -80,7 +91,8 @@ void TrafficLedger::answered(const TrafficAnswer &answer)
     to.earned += answer.earned;
     to.ndcg += answer.ndcg;
     ++to.paths[static_cast<std::size_t>(answer.path)];
-    for (auto *scores : {&to.all, &to.served[{answer.path, boundedVersion(answer.version)}]}) {
+    const std::pair key{answer.path, boundedVersion(answer.version)};
+    for (auto *scores : {&to.all, &to.served[key]}) {
         const bool isHit = answer.rank >= 1 && answer.rank <= kPage;
         ++scores->answers;
         scores->hits += isHit;
@@ -88,10 +100,15 @@ void TrafficLedger::answered(const TrafficAnswer &answer)
         scores->reciprocal += isHit ? 1.0 / answer.rank : 0;
         scores->sessions += answer.isSession;
         scores->found += answer.isSession && answer.rank >= 1;
+        scores->revenue += isHit ? answer.price : 0;
+        scores->revenueSquares += isHit ? answer.price * answer.price : 0;
     }
+    if (m_items == 0)
+        return;
+    auto &shown = to.shown[key];
     for (const auto item : answer.shown)
-        if (item >= 0 && static_cast<std::size_t>(item) < m_shownIn.size())
-            to.shown.push_back(static_cast<std::uint32_t>(item));
+        if (item >= 0 && item < std::int64_t{m_items})
+            shown.push_back(static_cast<std::uint32_t>(item));
 }
 
 void TrafficLedger::appended(bool good, std::uint64_t seq, MonoTime now)
@@ -144,49 +161,87 @@ const std::string &TrafficLedger::boundedVersion(const std::string &version)
     return m_versions.size() < kMostVersions && isTame ? *m_versions.insert(version).first : kOther;
 }
 
+/// By serving path and model version: sums of the window, and what was covered in ten seconds.
+void TrafficLedger::addServed(Window &out, const Bucket &from)
+{
+    const auto nameOf = [](const auto &key) {
+        return fmt::format("gateway.served.{}.{}.", kPathNames[static_cast<std::size_t>(key.first)],
+                           key.second);
+    };
+    for (const auto &[key, scores] : from.served) {
+        const auto name = nameOf(key);
+        const auto add = [&](const char *what, double value) {
+            out.samples.push_back({name + what, value});
+        };
+        add("answers", static_cast<double>(scores.answers));
+        add("hits", static_cast<double>(scores.hits));
+        add("ndcg", scores.ndcg);
+        add("reciprocal", scores.reciprocal);
+        add("sessions", static_cast<double>(scores.sessions));
+        add("found", static_cast<double>(scores.found));
+        if (m_prices)
+            add("revenue", scores.revenue);
+    }
+    if (m_items == 0)
+        return;
+    std::vector<std::uint32_t> all;
+    for (const auto &[key, shown] : from.shown) {
+        all.insert(all.end(), shown.begin(), shown.end());
+        m_coverages.try_emplace(key, m_items);
+    }
+    m_coverage.add(std::move(all));
+    for (auto &[key, coverage] : m_coverages) {
+        const auto shown = from.shown.find(key);
+        coverage.add(shown == from.shown.end() ? std::vector<std::uint32_t>() : shown->second);
+        if (coverage.share() > 0)
+            out.samples.push_back({nameOf(key) + "coverage", coverage.share()});
+    }
+}
+
 /// Shares of single windows are too few answers to say anything: ten seconds of them, with the
 /// interval that the counts allow.
 void TrafficLedger::addShares(Window &out, const Bucket &from)
 {
-    auto &kept = m_lookedBack.emplace_back();
-    kept.all = from.all;
-    kept.failed = from.failed;
-    kept.shown = from.shown;
-    std::sort(kept.shown.begin(), kept.shown.end());
-    kept.shown.erase(std::unique(kept.shown.begin(), kept.shown.end()), kept.shown.end());
-    for (const auto item : kept.shown)
-        m_covered += m_shownIn[item]++ == 0;
-    if (m_lookedBack.size() > kLookBack) {
-        for (const auto item : m_lookedBack.front().shown)
-            m_covered -= --m_shownIn[item] == 0;
+    m_lookedBack.emplace_back(from.all, from.failed);
+    if (m_lookedBack.size() > kLookBack)
         m_lookedBack.pop_front();
-    }
     LabelScores sum;
     std::uint64_t failed = 0; // a shopper without a list clicks nothing
-    for (const auto &bucket : m_lookedBack) {
-        failed += bucket.failed;
-        sum.answers += bucket.all.answers;
-        sum.hits += bucket.all.hits;
-        sum.reciprocal += bucket.all.reciprocal;
-        sum.sessions += bucket.all.sessions;
-        sum.found += bucket.all.found;
+    for (const auto &[scores, lost] : m_lookedBack) {
+        failed += lost;
+        sum.answers += scores.answers;
+        sum.hits += scores.hits;
+        sum.reciprocal += scores.reciprocal;
+        sum.sessions += scores.sessions;
+        sum.found += scores.found;
+        sum.revenue += scores.revenue;
+        sum.revenueSquares += scores.revenueSquares;
     }
+    const auto add = [&](const std::string &name, double value) {
+        out.samples.push_back({name, value});
+    };
     const auto share = [&](const std::string &name, std::uint64_t hits, std::uint64_t of) {
         if (of == 0)
             return;
         const auto interval = shareInterval(hits, of);
-        out.samples.push_back({name, static_cast<double>(hits) / static_cast<double>(of)});
-        out.samples.push_back({name + ".low", interval.low});
-        out.samples.push_back({name + ".high", interval.high});
+        add(name, static_cast<double>(hits) / static_cast<double>(of));
+        add(name + ".low", interval.low);
+        add(name + ".high", interval.high);
     };
     share("gateway.hr@10", sum.hits, sum.answers);
     share("gateway.click-through", sum.hits, sum.answers + failed);
     share("gateway.satisfaction", sum.found, sum.sessions);
     if (sum.answers > 0)
-        out.samples.push_back({"gateway.mrr", sum.reciprocal / static_cast<double>(sum.answers)});
-    if (sum.answers > 0 && !m_shownIn.empty())
-        out.samples.push_back({"gateway.coverage", static_cast<double>(m_covered)
-                                                       / static_cast<double>(m_shownIn.size())});
+        add("gateway.mrr", sum.reciprocal / static_cast<double>(sum.answers));
+    if (m_coverage.isKnown() && sum.answers > 0)
+        add("gateway.coverage", m_coverage.share());
+    if (m_prices && sum.answers + failed > 0) {
+        const auto interval = meanInterval(sum.revenue, sum.revenueSquares, sum.answers + failed);
+        const std::string name = "gateway.revenue-per-request";
+        add(name, sum.revenue / static_cast<double>(sum.answers + failed));
+        add(name + ".low", interval.low);
+        add(name + ".high", interval.high);
+    }
 }
 
 Window TrafficLedger::window(const Bucket &from, MonoTime end)
@@ -214,14 +269,7 @@ Window TrafficLedger::window(const Bucket &from, MonoTime end)
     count(series::kPathCached, from.paths[static_cast<std::size_t>(ServingPath::Cached)]);
     count("traffic.appended", from.appended);
     count("traffic.append.missed", from.notAppended);
-    for (const auto &[key, scores] : from.served) {
-        const auto name = fmt::format("gateway.served.{}.{}.",
-                                      kPathNames[static_cast<std::size_t>(key.first)], key.second);
-        count(name + "answers", scores.answers);
-        count(name + "hits", scores.hits);
-        add(name + "ndcg", scores.ndcg);
-        add(name + "reciprocal", scores.reciprocal);
-    }
+    addServed(out, from);
     addShares(out, from);
     if (from.ackedSeq > 0)
         count("traffic.acked.seq", from.ackedSeq);

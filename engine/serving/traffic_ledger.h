@@ -4,6 +4,7 @@
 #include "engine/base/clock.h"
 #include "engine/metrics/sketch.h"
 #include "engine/metrics/window.h"
+#include "engine/serving/coverage.h"
 
 #include <array>
 #include <deque>
@@ -25,6 +26,7 @@ struct TrafficAnswer
     double earned = 0, expected = 0, ndcg = 0;
     ServingPath path = ServingPath::Other;
     std::string version = {}; ///< of the model that answered
+    double price = 0;         ///< of the label; 0: unknown
     /// Of the label in the list, from 1; 0: it is not there. Beyond the first page for sessions.
     int rank = 0;
     bool isSession = false;                   ///< three pages were asked for
@@ -34,9 +36,10 @@ struct TrafficAnswer
 /// Sums over answers of what their lists were worth against the label; they merge by adding.
 struct LabelScores
 {
-    std::uint64_t answers = 0, hits = 0;   ///< hits: the label is on the first page (a click)
-    double ndcg = 0, reciprocal = 0;       ///< NDCG@10; 1/rank on the first page
-    std::uint64_t sessions = 0, found = 0; ///< found: within three pages
+    std::uint64_t answers = 0, hits = 0;    ///< hits: the label is on the first page (a click)
+    double ndcg = 0, reciprocal = 0;        ///< NDCG@10; 1/rank on the first page
+    std::uint64_t sessions = 0, found = 0;  ///< found: within three pages
+    double revenue = 0, revenueSquares = 0; ///< prices of the hits, and of their squares
 };
 
 /// 95 % interval of a share (Wilson 1927).
@@ -45,6 +48,9 @@ struct ShareInterval
     double low = 0, high = 0;
 };
 [[nodiscard]] ShareInterval shareInterval(std::uint64_t hits, std::uint64_t of);
+/// 95 % interval of the mean of `of` amounts that are never negative (normal approximation), from
+/// their sum and the sum of their squares.
+[[nodiscard]] ShareInterval meanInterval(double sum, double squares, std::uint64_t of);
 
 /// A request counts as due in the window that its schedule falls in, and as answered, late or
 /// failed in the window of its answer or give-up. A boundary instant belongs to the window that it
@@ -53,9 +59,10 @@ struct ShareInterval
 class TrafficLedger
 {
 public:
-    /// `items`: size of the catalogue, for the coverage; 0: none is given.
+    /// `items`: size of the catalogue, for the coverage; 0: none is given. `prices`: they are
+    /// known.
     TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits,
-                  std::uint32_t items = 0);
+                  std::uint32_t items = 0, bool prices = false);
 
     void due(MonoTime scheduled);
     void sent(MonoTime scheduled, MonoTime when);
@@ -78,11 +85,12 @@ private:
         double earned = 0, expected = 0, ndcg = 0;
         std::map<std::pair<ServingPath, std::string>, LabelScores> served;
         LabelScores all;
-        std::vector<std::uint32_t> shown; ///< items, each once
+        std::map<std::pair<ServingPath, std::string>, std::vector<std::uint32_t>> shown;
         Sketch latency, lag;
     };
     Bucket &bucket(MonoTime t);
     [[nodiscard]] Window window(const Bucket &bucket, MonoTime end);
+    void addServed(Window &out, const Bucket &from);
     void addShares(Window &out, const Bucket &from);
     const std::string &boundedVersion(const std::string &version);
 
@@ -94,9 +102,12 @@ private:
     std::deque<Bucket> m_buckets;
     std::uint64_t m_open = 0;
     std::set<std::string> m_versions;
-    std::deque<Bucket> m_lookedBack;      ///< the last ten seconds, for shares with their interval
-    std::vector<std::uint16_t> m_shownIn; ///< by item: in how many of those it was shown
-    std::uint32_t m_covered = 0;
+    /// The last ten seconds, for shares with their interval: sums, and requests that failed.
+    std::deque<std::pair<LabelScores, std::uint64_t>> m_lookedBack;
+    const std::uint32_t m_items;
+    const bool m_prices;
+    Coverage m_coverage;
+    std::map<std::pair<ServingPath, std::string>, Coverage> m_coverages;
 };
 
 } // namespace engine

@@ -41,7 +41,8 @@ std::span<const std::int64_t> itemsOf(const inference::ModelInferResponse &reply
 Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const TrafficTrace &trace,
                     const Clock &clock, const SendWindow &window)
     : m_spec(spec), m_options(options), m_trace(trace), m_clock(clock), m_window(window),
-      m_ledger(spec.start, spec.load.deadline, spec.latencyLimits, trace.items),
+      m_ledger(spec.start, spec.load.deadline, spec.latencyLimits, trace.items,
+               !trace.prices.empty()),
       m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size())
 {
     const auto channel = resilientChannel(options.gateway);
@@ -187,6 +188,8 @@ void Traffic::Load::answered(Call &call, const grpc::Status &status)
         answer.isSession = call.isSession;
         if (const auto at = std::find(items.begin(), items.end(), row.label); at != items.end())
             answer.rank = static_cast<int>(at - items.begin()) + 1;
+        if (row.label < m_trace.prices.size())
+            answer.price = static_cast<double>(m_trace.prices[row.label]);
         answer.version = textOf(call.reply, "version");
         answer.path = pathOf(textOf(call.reply, "path"));
     }

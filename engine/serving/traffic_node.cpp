@@ -1,5 +1,6 @@
 #include "engine/serving/traffic_node.h"
 
+#include "engine/data/item_prices.h"
 #include "engine/data/shop_files.h"
 #include "engine/serving/gateway_channel.h"
 #include "engine/serving/node_link.h"
@@ -24,6 +25,10 @@ Result<TrafficTrace> readShop(const NodeConfig &config)
     if (!rows)
         return tl::unexpected(rows.error());
     trace.rows = std::move(*rows);
+    auto prices = readPrices(config.shop);
+    if (!prices)
+        return tl::unexpected(prices.error());
+    trace.prices = std::move(*prices);
     auto earned = Earned::open(config.shop, *info);
     if (!earned)
         return tl::unexpected(earned.error());

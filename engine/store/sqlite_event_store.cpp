@@ -44,8 +44,8 @@ Result<std::unique_ptr<SqliteEventStore>> SqliteEventStore::open(const std::file
         DR_RETURN_IF_ERROR(mayBeginAnew(options));
         return seed();
     };
-    const auto newest =
-        options.backups.empty() ? 0 : BackupFolder(options.backups).newestTimeline();
+    const auto newest = options.backups.empty() ? options.olderTimeline
+                                                : BackupFolder(options.backups).newestTimeline();
     auto database = openStoreFile(file, begin, newest + 1);
     if (!database)
         return inFile(database.error());

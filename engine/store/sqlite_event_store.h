@@ -23,6 +23,9 @@ struct StoreOptions
 {
     /// Where backups and shipped log go (backup_folder.h); empty: none are made.
     std::filesystem::path backups;
+    /// Of backups that lie there from when they were made: a new file begins after it, so that it
+    /// is believed once there are backups again.
+    std::uint32_t olderTimeline = 0;
     Micros backupEvery{3'600'000'000};
     /// 0: an event is in the shipped log before it is acknowledged, and no restore loses any. Else
     /// the log is written this often, and a restore may lose what was acknowledged since.

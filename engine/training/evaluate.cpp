@@ -1,54 +1,224 @@
 #include "engine/training/evaluate.h"
 
+#include "engine/data/parallel.h"
 #include "engine/training/rank_metrics.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
+#include <mutex>
 
 namespace engine {
 namespace {
 
-constexpr std::size_t kBlockFloats = std::size_t{16} << 20; // 64 MB of scores
+constexpr std::size_t kBlockFloats = std::size_t{32}
+                                     << 20; // 128 MB of scores, all threads together
+constexpr int kCoverage = 20;
+constexpr std::size_t kSegments = 4;
+constexpr std::array<const char *, kSegments> kSegmentNames{"head", "torso", "tail", "cold"};
+constexpr std::size_t kCold = 3;
 
-/// Sums for a mean and its standard error.
-struct Mean
+/// A shopper to be judged.
+struct Case
 {
-    double sum = 0, squares = 0;
-    void add(double value)
+    std::size_t shopper = 0, missed = 0;
+};
+
+/// Which third of the events an item's takings fall into, most taken first.
+std::vector<std::uint8_t> segmentsOf(const Dataset &history)
+{
+    std::vector<std::uint64_t> counts(history.items, 0);
+    for (const auto item : history.events)
+        ++counts[item];
+    std::vector<std::uint8_t> segment(history.items, 2);
+    std::uint64_t before = 0;
+    for (const auto item : popularityOrder(history)) {
+        segment[item] = static_cast<std::uint8_t>(
+            history.events.empty()
+                ? 2
+                : std::min<std::uint64_t>(2, 3 * before / history.events.size()));
+        before += counts[item];
+    }
+    return segment;
+}
+
+/// The rows of metrics of some part of the cases; rows of cases outside it are not marked.
+struct Rows
+{
+    explicit Rows(std::size_t cases) : values(cases), marked(cases, 0) {}
+    std::vector<RankMetrics> values;
+    std::vector<std::uint8_t> marked;
+    void set(std::size_t at, const RankMetrics &row)
     {
-        sum += value;
-        squares += value * value;
+        values[at] = row;
+        marked[at] = 1;
+    }
+    [[nodiscard]] SegmentQuality quality(const EvaluateOptions &options,
+                                         std::map<std::string, double> *errors) const
+    {
+        std::vector<double> flat;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            if (marked[i])
+                flat.insert(flat.end(), values[i].begin(), values[i].end());
+        }
+        SegmentQuality quality;
+        quality.users = flat.size() / kRankMetrics.size();
+        if (quality.users == 0)
+            return quality;
+        const auto n = static_cast<double>(quality.users);
+        const auto intervals =
+            bootstrapMeans(flat, kRankMetrics.size(), options.seed, options.threads);
+        for (std::size_t c = 0; c < kRankMetrics.size(); ++c) {
+            double sum = 0, squares = 0;
+            for (std::size_t i = c; i < flat.size(); i += kRankMetrics.size()) {
+                sum += flat[i];
+                squares += flat[i] * flat[i];
+            }
+            const double mean = sum / n;
+            quality.metrics[kRankMetrics[c]] = mean;
+            quality.intervals[kRankMetrics[c]] = intervals[c];
+            if (errors)
+                (*errors)[kRankMetrics[c]] =
+                    std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
+        }
+        return quality;
     }
 };
 
-double gain(std::size_t rank)
+class Judge
 {
-    return 1.0 / std::log2(1.0 + static_cast<double>(rank));
-}
-
-/// Ranks among all unmasked items when every relevant one is in the list (the best possible list
-/// has them first).
-void addMetrics(std::vector<std::size_t> ranks, std::map<std::string, Mean> &means)
-{
-    std::sort(ranks.begin(), ranks.end());
-    for (const std::size_t k : {10, 20}) {
-        double dcg = 0, ideal = 0;
-        std::size_t hits = 0;
-        for (std::size_t i = 0; i < ranks.size(); ++i) {
-            if (ranks[i] <= k) {
-                dcg += gain(ranks[i]);
-                ++hits;
-            }
-            if (i < k)
-                ideal += gain(i + 1);
+public:
+    Judge(const FullScorer &model, const Dataset &history, const Dataset &test,
+          const EvaluateOptions &options)
+        : m_model(model), m_history(history), m_test(test), m_options(options),
+          m_segment(segmentsOf(history)), m_all(0), m_shown(history.items)
+    {
+        for (std::size_t s = 0; s < history.shoppers(); ++s) {
+            const Case one{s, options.missed.empty() ? 0u : options.missed[s]};
+            if (!test.of(s).empty() || one.missed > 0)
+                m_cases.push_back(one);
         }
-        const auto name = "@" + std::to_string(k);
-        means["ndcg" + name].add(dcg / ideal);
-        means["hr" + name].add(hits > 0 ? 1 : 0);
-        means["recall" + name].add(static_cast<double>(hits) / static_cast<double>(ranks.size()));
+        m_all = Rows(m_cases.size());
+        m_parts.assign(kSegments, Rows(m_cases.size()));
     }
-    means["mrr"].add(1.0 / static_cast<double>(ranks.front()));
-}
+
+    [[nodiscard]] Result<> run()
+    {
+        const auto threads = std::max(1u, m_options.threads);
+        const auto perBlock =
+            std::clamp<std::size_t>(kBlockFloats / threads / m_model.stride(), 1, 64);
+        forChunks(
+            m_cases.size(), perBlock, threads,
+            [&](std::size_t first, std::size_t end) {
+                if (m_failed || m_options.stop.stop_requested())
+                    return;
+                if (auto done = judge(first, end); !done) {
+                    const std::scoped_lock lock(m_mutex);
+                    m_error = std::move(done.error());
+                    m_failed = true;
+                }
+            },
+            m_options.progress);
+        if (m_options.stop.stop_requested())
+            return fail(ErrorCode::Halted, "The evaluation was stopped");
+        if (m_failed)
+            return tl::unexpected(m_error);
+        return {};
+    }
+
+    [[nodiscard]] Evaluation result() const
+    {
+        Evaluation evaluation;
+        auto whole = m_all.quality(m_options, &evaluation.standardErrors);
+        evaluation.users = whole.users;
+        evaluation.metrics = std::move(whole.metrics);
+        evaluation.intervals = std::move(whole.intervals);
+        for (std::size_t s = 0; s < kSegments; ++s) {
+            auto part = m_parts[s].quality(m_options, nullptr);
+            if (part.users > 0)
+                evaluation.segments[kSegmentNames[s]] = std::move(part);
+        }
+        const auto shown = std::count_if(m_shown.begin(), m_shown.end(),
+                                         [](const auto &flag) { return flag > 0; });
+        evaluation.metrics["coverage@20"] =
+            static_cast<double>(shown) / static_cast<double>(m_shown.size());
+        if (m_repeated > 0)
+            evaluation.counts["test items already in the history"] = m_repeated;
+        return evaluation;
+    }
+
+private:
+    [[nodiscard]] std::vector<std::int64_t> ordered(std::size_t shopper) const
+    {
+        const auto events = m_history.of(shopper);
+        return {events.begin(), events.end()};
+    }
+
+    [[nodiscard]] Result<> judge(std::size_t first, std::size_t end)
+    {
+        std::vector<std::vector<std::int64_t>> histories;
+        for (auto at = first; at < end; ++at)
+            histories.push_back(ordered(m_cases[at].shopper));
+        std::vector<float> scores(histories.size() * m_model.stride());
+        DR_RETURN_IF_ERROR(m_model.scoreAll(histories, scores));
+        for (auto at = first; at < end; ++at) {
+            const std::span row(scores.data() + (at - first) * m_model.stride(), m_model.items());
+            rank(at, row, knownItems(histories[at - first], m_model.items()));
+        }
+        return {};
+    }
+
+    /// The shopper's test items outside `known`, each once.
+    [[nodiscard]] std::vector<std::uint32_t> wanted(std::size_t shopper,
+                                                    std::span<const std::int64_t> known)
+    {
+        const auto labels = m_test.of(shopper);
+        std::vector<std::uint32_t> wanted(labels.begin(), labels.end());
+        std::sort(wanted.begin(), wanted.end());
+        wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+        m_repeated += std::erase_if(wanted, [&](std::uint32_t item) {
+            return std::binary_search(known.begin(), known.end(), static_cast<std::int64_t>(item));
+        });
+        return wanted;
+    }
+
+    void rank(std::size_t at, std::span<const float> scores, const std::vector<std::int64_t> &known)
+    {
+        const auto labels = wanted(m_cases[at].shopper, known);
+        if (labels.empty() && m_cases[at].missed == 0)
+            return;
+        const auto ranks = ranksAgainstModel(scores, known, labels);
+        const auto row = rankMetrics(ranks, m_cases[at].missed);
+        m_all.set(at, row);
+        for (std::size_t s = 0; s < kCold; ++s) {
+            std::vector<std::size_t> part;
+            for (std::size_t i = 0; i < ranks.size(); ++i) {
+                if (m_segment[labels[i]] == s)
+                    part.push_back(ranks[i]);
+            }
+            if (!part.empty())
+                m_parts[s].set(at, rankMetrics(std::move(part)));
+        }
+        if (known.size() < kColdItems)
+            m_parts[kCold].set(at, row);
+        for (const auto item : bestOf(scores, known, kCoverage).items)
+            m_shown[static_cast<std::size_t>(item)].store(1, std::memory_order_relaxed);
+    }
+
+    const FullScorer &m_model;
+    const Dataset &m_history, &m_test;
+    const EvaluateOptions &m_options;
+    std::vector<std::uint8_t> m_segment;
+    std::vector<Case> m_cases;
+    Rows m_all; ///< threads write different rows
+    std::vector<Rows> m_parts;
+    std::vector<std::atomic<std::uint8_t>> m_shown;
+    std::atomic<std::uint64_t> m_repeated{0};
+    std::mutex m_mutex; ///< protects m_error
+    std::atomic<bool> m_failed{false};
+    Error m_error;
+};
 
 } // namespace
 
@@ -69,64 +239,18 @@ Dataset testPart(const Dataset &whole, const Split &split)
 }
 
 Result<Evaluation> evaluate(const FullScorer &model, const Dataset &history, const Dataset &test,
-                            const Clock &clock, const std::function<void(std::size_t)> &onShoppers,
-                            std::stop_token stop)
+                            const Clock &clock, const EvaluateOptions &options)
 {
     if (history.shoppers() != test.shoppers() || model.items() != history.items
-        || model.items() != test.items)
+        || model.items() != test.items
+        || (!options.missed.empty() && options.missed.size() != test.shoppers()))
         return fail(ErrorCode::InvalidInput,
                     "The model, the history and the test part do not have the same items and "
                     "shoppers");
     const auto start = clock.now();
-    const std::size_t perBlock = std::clamp<std::size_t>(kBlockFloats / model.stride(), 1, 64);
-    std::vector<float> scores(perBlock * model.stride());
-    std::map<std::string, Mean> means;
-    Evaluation evaluation;
-    std::vector<std::vector<std::int64_t>> histories;
-    std::vector<std::vector<std::uint32_t>> relevant;
-    const auto flush = [&]() -> Result<> {
-        DR_RETURN_IF_ERROR(model.scoreAll(histories, scores));
-        for (std::size_t b = 0; b < histories.size(); ++b) {
-            const std::span row(scores.data() + b * model.stride(), model.items());
-            std::vector<std::size_t> ranks;
-            for (const auto label : relevant[b])
-                ranks.push_back(rankAgainstModel(row, histories[b], label));
-            addMetrics(std::move(ranks), means);
-        }
-        evaluation.users += histories.size();
-        histories.clear();
-        relevant.clear();
-        return {};
-    };
-    for (std::size_t s = 0; s < history.shoppers(); ++s) {
-        if (stop.stop_requested())
-            return fail(ErrorCode::Halted, "The evaluation was stopped");
-        const auto events = history.of(s);
-        const std::vector<std::int64_t> raw(events.begin(), events.end());
-        auto known = knownItems(raw, history.items);
-        const auto labels = test.of(s);
-        std::vector<std::uint32_t> wanted(labels.begin(), labels.end());
-        std::sort(wanted.begin(), wanted.end());
-        wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-        std::erase_if(wanted, [&](std::uint32_t item) {
-            return std::binary_search(known.begin(), known.end(), static_cast<std::int64_t>(item));
-        });
-        if (!wanted.empty()) {
-            histories.push_back(std::move(known));
-            relevant.push_back(std::move(wanted));
-        }
-        if (histories.size() == perBlock || (s + 1 == history.shoppers() && !histories.empty()))
-            DR_RETURN_IF_ERROR(flush());
-        if (onShoppers && (s + 1) % 1024 == 0)
-            onShoppers(s + 1);
-    }
-    const auto users = static_cast<double>(evaluation.users);
-    for (const auto &[name, mean] : means) {
-        const double value = mean.sum / users;
-        evaluation.metrics[name] = value;
-        evaluation.standardErrors[name] =
-            std::sqrt(std::max(0.0, mean.squares / users - value * value) / users);
-    }
+    Judge judge(model, history, test, options);
+    DR_RETURN_IF_ERROR(judge.run());
+    auto evaluation = judge.result();
     evaluation.seconds = static_cast<double>((clock.now() - start).count()) / 1e6;
     return evaluation;
 }

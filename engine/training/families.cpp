@@ -1,13 +1,20 @@
 #include "engine/training/families.h"
 
+#include "engine/training/ctr/ctr_family.h"
 #include "engine/training/demand/demand_family.h"
+#include "engine/training/mf/mf_family.h"
+#include "engine/training/popularity_family.h"
+#include "engine/training/search/search_family.h"
+#include "engine/training/sequence/sequence_family.h"
 
 namespace engine {
 
 const std::vector<const Family *> &families()
 {
     // One line per family: &xxxFamily() of engine/training/xxx/xxx_family.h.
-    static const std::vector<const Family *> all{&demandFamily()};
+    static const std::vector<const Family *> all{&popularityFamily(), &mfFamily(),
+                                                 &sequenceFamily(),   &searchFamily(),
+                                                 &ctrFamily(),        &demandFamily()};
     return all;
 }
 

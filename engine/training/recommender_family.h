@@ -11,8 +11,9 @@ class RecommenderFamily : public Family
 {
 public:
     /// `valid` is one list per shopper of `train`, the same shoppers in the same order and the same
-    /// item numbers: the items that come next; empty: carve it from `train` (the last item of each
-    /// shopper). The package's files get items.txt from the caller.
+    /// item numbers: the items that come next; without shoppers: carve it from `train` (the last
+    /// item of each shopper). items.txt and an empty featureSchema are filled in by the caller. For
+    /// finetune, `train` has the item numbers of order.initial, new items after them.
     [[nodiscard]] virtual Result<TrainedModel> trainOn(const Dataset &train, const Dataset &valid,
                                                        const TrainOrder &order,
                                                        TrainMonitor &monitor) const = 0;
@@ -24,5 +25,8 @@ public:
     [[nodiscard]] Result<Answered> answer(const Package &package, const AnswerOrder &order,
                                           TrainMonitor &monitor) const final;
 };
+
+/// Formats and columns of all recommenders, for help().
+[[nodiscard]] std::string recommenderFormats();
 
 } // namespace engine

@@ -1,4 +1,5 @@
 // The gateway's settings as a file: the shipped one is the built-in one, and mistakes are named.
+#include "engine/serving/canary_file.h"
 #include "engine/serving/endpoints_file.h"
 #include "engine/serving/gateway_settings.h"
 
@@ -106,6 +107,15 @@ void TestGatewaySettings::endpointsAreReadAndMistakesNamed()
     QVERIFY2(read, read ? "" : read.error().text().c_str());
     QCOMPARE(read->replicas.front().address, std::string("h:1"));
     QCOMPARE(read->standby.front().target, std::string("standby/1"));
+    const std::string some = "{replicas: [{target: a, address: \"h:1\"}]";
+    const auto none = parseCanary(some + "}", "e.json");
+    QVERIFY(none && none->targets.empty());
+    const auto canary = parseCanary(some + ", canary: {targets: [a], share: 0.25}}", "e.json");
+    QVERIFY2(canary, canary ? "" : canary.error().text().c_str());
+    QVERIFY(*canary == (GivenCanary{{"a"}, 0.25}));
+    for (const char *wrong :
+         {"{targets: [a], share: 2}", "{targets: a, share: 0.1}", "{share: 0.1}", "[a]"})
+        QVERIFY2(!parseCanary(some + ", canary: " + wrong + "}", "e.json"), wrong);
     for (const char *text :
          {"", "[]", "{}", "{replicas: []}", "{replicas: [{target: a}]}",
           "{replicas: [{target: a, address: nowhere}]}",

@@ -219,6 +219,8 @@ private Q_SLOTS:
     void theRateChangesWhileTheLoadRuns();
     void labelsAreScoredByPathAndModelVersion();
     void sharesCarryTheirInterval();
+    void revenueIsThePriceOfWhatWasFound();
+    void coverageForgetsAfterTenSeconds();
     void versionsAreBounded();
     void sessionsAskForThreePages();
     void aSecondLoadIsRefusedWhileOneRuns();
@@ -513,6 +515,11 @@ void TestTraffic::labelsAreScoredByPathAndModelVersion()
     QCOMPARE(value("gateway.hr@10"), 0.75);
     QCOMPARE(value("gateway.mrr"), 1.75 / 4);
     QCOMPARE(value("gateway.coverage"), 0.1);
+    QCOMPARE(value("gateway.served.primary.7.coverage"), 0.1);
+    QCOMPARE(value("gateway.served.popularity.none.coverage"), 0.1);
+    QVERIFY(std::isnan(value("gateway.served.cached.7.coverage")));
+    QCOMPARE(seriesInfo("gateway.served.primary.7.coverage").fold, Fold::Last);
+    QVERIFY(std::isnan(value("gateway.revenue-per-request"))); // nobody knows the prices
     // Sums over answers: they merge over windows by adding.
     QCOMPARE(seriesInfo("gateway.served.primary.7.ndcg").fold, Fold::Sum);
 }
@@ -537,6 +544,53 @@ void TestTraffic::sharesCarryTheirInterval()
         if (sample.series == "gateway.click-through.low")
             QCOMPARE(sample.value, shareInterval(4, 10).low);
     }
+}
+
+void TestTraffic::revenueIsThePriceOfWhatWasFound()
+{
+    TrafficLedger ledger(MonoTime{0}, Micros{250'000}, {}, 100, true);
+    const double prices[] = {10, 30, 20, 5, 100};
+    for (int i = 0; i < 5; ++i) {
+        ledger.due(MonoTime{0});
+        TrafficAnswer one{MonoTime{0}, MonoTime{1000}, i == 4};
+        one.version = "7";
+        one.path = ServingPath::Primary;
+        one.rank = i < 3 ? i + 1 : i == 3 ? 11 : 0; // the fourth is on the second page
+        one.price = prices[i];
+        one.isSession = true;
+        ledger.answered(one);
+    }
+    const auto window = ledger.take(MonoTime{100'000}).at(0);
+    std::map<std::string, double> values;
+    for (const auto &sample : window.samples)
+        values[sample.series] = sample.value;
+    QCOMPARE(values.at("gateway.revenue-per-request"), 60.0 / 5); // who got nothing bought nothing
+    const auto interval = meanInterval(60, 100 + 900 + 400, 5);
+    QCOMPARE(values.at("gateway.revenue-per-request.low"), interval.low);
+    QCOMPARE(values.at("gateway.revenue-per-request.high"), interval.high);
+    QVERIFY(interval.low < 12 && interval.high > 12);
+    QCOMPARE(values.at("gateway.served.primary.7.revenue"), 60.0);
+    QCOMPARE(values.at("gateway.served.primary.7.sessions"), 4.0);
+    QCOMPARE(values.at("gateway.served.primary.7.found"), 4.0);
+    // 2, 3, 4: mean 3, standard deviation 1.
+    const auto three = meanInterval(9, 4 + 9 + 16, 3);
+    QVERIFY(std::abs(three.high - (3 + 1.959964 * 1 / std::sqrt(3.0))) < 1e-9);
+}
+
+void TestTraffic::coverageForgetsAfterTenSeconds()
+{
+    Coverage coverage(10);
+    coverage.add({1, 1, 2, 99});
+    QCOMPARE(coverage.share(), 0.2);
+    coverage.add({2, 3});
+    QCOMPARE(coverage.share(), 0.3);
+    for (std::size_t i = 2; i < Coverage::kWindows; ++i)
+        coverage.add({});
+    QCOMPARE(coverage.share(), 0.3);
+    coverage.add({});
+    QCOMPARE(coverage.share(), 0.2); // 1 was in the first window alone
+    coverage.add({});
+    QCOMPARE(coverage.share(), 0.0);
 }
 
 void TestTraffic::versionsAreBounded()

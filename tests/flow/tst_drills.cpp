@@ -22,6 +22,8 @@ private:
     void keepShop(bool kept);
     [[nodiscard]] support::Outcome run(const QString &drill, const QStringList &more,
                                        const QString &record) const;
+    /// The steps of the retraining are there in order, and the replicas name what it promoted.
+    void newModelAnswers(const QString &record) const;
     support::Workplace m_place;
     bool m_kept = false;
     bool m_slow = qEnvironmentVariableIsSet("DRILLROOM_SLOW");
@@ -49,7 +51,11 @@ support::Outcome TestDrills::run(const QString &drill, const QStringList &more,
                           QStringLiteral("--json"),
                           QStringLiteral("--retry-noise"),
                           QStringLiteral("6")};
-    if (!m_slow)
+    // 08 trains in the middle of the run: its own length is what it takes.
+    if (!m_slow && drill == QStringLiteral("08-retrain"))
+        arguments += {QStringLiteral("--set"), QStringLiteral("length=75s"),
+                      QStringLiteral("--set"), QStringLiteral("hold=5s")};
+    else if (!m_slow)
         arguments += {QStringLiteral("--set"), QStringLiteral("length=25s"),
                       QStringLiteral("--set"), QStringLiteral("hold=5s")};
     return m_place.ctl(arguments + more, m_slow ? 1'200'000 : 600'000);
@@ -59,11 +65,11 @@ void TestDrills::drillPasses_data()
 {
     QTest::addColumn<QString>("drill");
     // Those that want another shop than the one that is kept come last.
-    const QStringList drills{
-        QStringLiteral("00-no-op"),         QStringLiteral("01-ranker-crash"),
-        QStringLiteral("02-ranker-hang"),   QStringLiteral("03-network-cut"),
-        QStringLiteral("05-model-error"),   QStringLiteral("06-data-loss"),
-        QStringLiteral("07-model-corrupt"), QStringLiteral("04-model-timeout")};
+    const QStringList drills{QStringLiteral("00-no-op"),         QStringLiteral("01-ranker-crash"),
+                             QStringLiteral("02-ranker-hang"),   QStringLiteral("03-network-cut"),
+                             QStringLiteral("05-model-error"),   QStringLiteral("06-data-loss"),
+                             QStringLiteral("07-model-corrupt"), QStringLiteral("08-retrain"),
+                             QStringLiteral("04-model-timeout")};
     for (const auto &drill : drills)
         for (int i = 0; i < (m_slow ? 10 : 1); ++i)
             QTest::newRow(qPrintable(drill + QStringLiteral(" #%1").arg(i + 1))) << drill;
@@ -102,10 +108,43 @@ void TestDrills::drillPasses()
     QCOMPARE(file.out, live.out); // byte for byte
     QCOMPARE(file.exit, 0);
     QCOMPARE(m_place.ctl({QStringLiteral("recording"), QStringLiteral("verify"), record}).exit, 0);
+    if (drill == QStringLiteral("08-retrain"))
+        newModelAnswers(record);
     if (drill == QStringLiteral("06-data-loss"))
         QCOMPARE(verdict[QStringLiteral("rpo_events")].toDouble(-1), 0.0);
     if (!m_kept)
         QCOMPARE(m_place.processes(), QList<int>());
+}
+
+void TestDrills::newModelAnswers(const QString &record) const
+{
+    const auto events = m_place.ctl(
+        {QStringLiteral("recording"), QStringLiteral("events"), record, QStringLiteral("--json")});
+    QCOMPARE(events.exit, 0);
+    QStringList steps;
+    QString version;
+    QMap<QString, QString> serves;
+    for (const auto &line : events.out.split('\n')) {
+        const auto event = QJsonDocument::fromJson(line).object();
+        if (event[QStringLiteral("kind")] == QStringLiteral("response")
+            && event[QStringLiteral("response")] == QStringLiteral("retrain")
+            && event[QStringLiteral("active")].toBool())
+            steps << event[QStringLiteral("detail")].toString();
+        if (event[QStringLiteral("kind")] == QStringLiteral("process")
+            && event[QStringLiteral("role")] == QStringLiteral("replica"))
+            serves[event[QStringLiteral("target")].toString()] =
+                event[QStringLiteral("version")].toString();
+    }
+    qInfo().noquote() << steps.join(QLatin1Char('\n'));
+    QCOMPARE(steps.size(), 5);
+    QVERIFY(steps[0].startsWith(QStringLiteral("training on")));
+    QVERIFY(steps[1].contains(QStringLiteral("trained, signed and evaluated")));
+    QVERIFY(steps[2].contains(QStringLiteral("of the shoppers")));
+    QVERIFY(steps[3].contains(QStringLiteral("is promoted")));
+    QVERIFY(steps[4].contains(QStringLiteral("serves on 3 replicas")));
+    version = steps[4].section(QLatin1Char(' '), 1, 1);
+    for (const auto &each : serves)
+        QCOMPARE(each, version);
 }
 
 void TestDrills::drillFailsWithoutItsKeyResponse_data()
@@ -114,8 +153,8 @@ void TestDrills::drillFailsWithoutItsKeyResponse_data()
     for (const char *drill : {"01-ranker-crash", "06-data-loss", "07-model-corrupt"})
         QTest::newRow(drill) << QString::fromLatin1(drill);
     if (m_slow)
-        for (const char *drill :
-             {"02-ranker-hang", "03-network-cut", "04-model-timeout", "05-model-error"})
+        for (const char *drill : {"02-ranker-hang", "03-network-cut", "04-model-timeout",
+                                  "05-model-error", "08-retrain"})
             QTest::newRow(drill) << QString::fromLatin1(drill);
 }
 

@@ -149,8 +149,10 @@ void LanesView::layOutRows()
         const double textEnd =
             left + 30 + QFontMetricsF(typeFont(Type::Axis)).horizontalAdvance(item.text);
         int row = 0;
-        while (row + 1 < kMostResponseRows && free[row] > left)
+        while (row < kMostResponseRows && free[row] > left)
             ++row;
+        if (row == kMostResponseRows) // no room anywhere: where the least is covered
+            row = static_cast<int>(std::min_element(std::begin(free), std::end(free)) - free);
         item.row = row;
         free[row] = std::max({free[row], m_axis.x(item.to), textEnd}) + 4;
         used = std::max(used, row + 1);
@@ -168,7 +170,19 @@ QRectF LanesView::box(const Item &item) const
             kRow - 3};
 }
 
-void LanesView::drawBar(QPainter &painter, const Item &item) const
+double LanesView::roomTo(std::size_t i) const
+{
+    double room = m_axis.right;
+    const auto &item = m_items[i];
+    for (std::size_t other = i + 1; other < m_items.size(); ++other) {
+        const auto &next = m_items[other];
+        if (next.lane == item.lane && next.row == item.row && next.from >= item.from)
+            room = std::min(room, m_axis.x(next.from) - 4);
+    }
+    return room;
+}
+
+void LanesView::drawBar(QPainter &painter, const Item &item, double textTo) const
 {
     const auto &t = tokens();
     const QRectF bar = box(item);
@@ -190,13 +204,13 @@ void LanesView::drawBar(QPainter &painter, const Item &item) const
     }
     painter.setFont(typeFont(Type::Axis));
     painter.setPen(load ? t.textMuted : t.text);
-    const double room = m_axis.right - x;
+    const double room = textTo - x;
     if (room > 20)
         painter.drawText(QPointF(x, bar.top() + 11.5),
                          painter.fontMetrics().elidedText(item.text, Qt::ElideRight, int(room)));
 }
 
-void LanesView::drawInstant(QPainter &painter, const Item &item, double roomTo) const
+void LanesView::drawInstant(QPainter &painter, const Item &item, double textTo) const
 {
     const auto &t = tokens();
     const double x = m_axis.x(item.from);
@@ -213,7 +227,7 @@ void LanesView::drawInstant(QPainter &painter, const Item &item, double roomTo) 
         painter.drawEllipse(QPointF(x, y), 3.5, 3.5);
     }
     painter.setFont(typeFont(Type::Axis));
-    const double room = roomTo - x - 14;
+    const double room = textTo - x - 14;
     if (room < 18)
         return;
     const QString text =
@@ -271,17 +285,10 @@ void LanesView::paintEvent(QPaintEvent *)
     painter.drawLine(QPointF(playX, 0), QPointF(playX, height()));
     for (std::size_t i = 0; i < m_items.size(); ++i) {
         const auto &item = m_items[i];
-        if (item.lane != AlertLane && item.lane != OperatorLane) {
-            drawBar(painter, item);
-            continue;
-        }
-        double roomTo = m_axis.right;
-        for (std::size_t next = i + 1; next < m_items.size(); ++next)
-            if (m_items[next].lane == item.lane && m_items[next].from >= item.from) {
-                roomTo = std::min(roomTo, m_axis.x(m_items[next].from) - 4);
-                break;
-            }
-        drawInstant(painter, item, roomTo);
+        if (item.lane != AlertLane && item.lane != OperatorLane)
+            drawBar(painter, item, roomTo(i));
+        else
+            drawInstant(painter, item, roomTo(i));
     }
     if (hasFocus()) {
         painter.setClipping(false);

@@ -38,8 +38,10 @@ private:
     };
     void collect(const engine::TimelineSnapshot &snapshot);
     void layOutRows();
-    void drawBar(QPainter &painter, const Item &item) const;
-    void drawInstant(QPainter &painter, const Item &item, double roomTo) const;
+    /// Where the next item of the same lane and row begins: as far as a text may run.
+    [[nodiscard]] double roomTo(std::size_t i) const;
+    void drawBar(QPainter &painter, const Item &item, double textTo) const;
+    void drawInstant(QPainter &painter, const Item &item, double textTo) const;
     [[nodiscard]] double laneTop(int lane) const;
     [[nodiscard]] QRectF box(const Item &item) const;
 

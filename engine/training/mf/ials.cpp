@@ -309,7 +309,8 @@ Result<std::string> writeMfPackage(const std::filesystem::path &folder, const Ia
     manifest.settings["lambda"] = model.options.lambda;
     manifest.settings["nu"] = model.options.nu;
     manifest.settings["epochs"] = model.options.epochs;
-    manifest.metrics["validation_ndcg@10"] = model.validation;
+    if (model.validation > 0) // a training without validation has none to tell
+        manifest.metrics["validation_ndcg@10"] = model.validation;
     if (manifest.recipe.empty())
         manifest.recipe = "ials";
     return writePackage(folder, manifest, tensors, key);

@@ -1,0 +1,40 @@
+#pragma once
+// Bayesian personalised ranking (Rendle et al., UAI 2009): for a pair (u, i) that was taken and an
+// item j that was not, a step of gradient ascent on log sigmoid(u.i - u.j) - regularisation. Each
+// epoch passes once over all pairs, shopper by shopper in a drawn order, so that the shopper's
+// vector stays in the first-level cache. Threads share nothing: shoppers and items are dealt into
+// as many blocks as there are threads, and in each of as many rounds a thread has one block of both
+// to itself (Gemulla et al., KDD 2011); negatives come from the block of the round. The same seed
+// and number of threads give the same bytes.
+
+#include "engine/training/mf/factor_training.h"
+#include "engine/training/mf/interactions.h"
+
+namespace engine {
+
+struct BprOptions
+{
+    int factors = 64;
+    double rate = 0.05, regularisation = 0.002;
+    std::uint64_t seed = 1;
+    unsigned threads = 1;
+};
+
+class Bpr final : public FactorTraining
+{
+public:
+    /// `rows` is borrowed and must outlive it. Factors are padded with zeros to a multiple of 16.
+    Bpr(const SparseRows &rows, const BprOptions &options);
+    [[nodiscard]] bool epoch(const std::stop_token &stop) override;
+
+private:
+    void shoppersOf(std::size_t userBlock, std::size_t itemBlock, float *shoppers, float *items,
+                    const std::stop_token &stop) const;
+    const SparseRows &m_rows;
+    BprOptions m_options;
+    std::size_t m_width;
+    std::vector<std::uint32_t> m_itemBlock;               ///< by item
+    std::vector<std::vector<std::uint32_t>> m_blockItems; ///< the items of each block
+};
+
+} // namespace engine
