@@ -114,25 +114,25 @@ std::optional<GoldenAnswer> GoldenAsker::ask(std::span<const std::vector<std::in
     std::size_t longest = 1;
     for (const auto &history : histories)
         longest = std::max(longest, history.size());
-    inference::ModelInferRequest request;
-    request.set_model_name("recommend");
-    const auto rows = static_cast<std::int64_t>(histories.size());
-    auto *input = addInput(request, "history", "INT64", {rows, static_cast<std::int64_t>(longest)})
-                      ->mutable_contents();
+    GatewayRequest asked;
+    asked.rows = static_cast<std::int64_t>(histories.size());
+    asked.columns = static_cast<std::int64_t>(longest);
+    asked.k = static_cast<std::int32_t>(k);
     for (const auto &history : histories)
         for (std::size_t i = 0; i < longest; ++i)
-            input->add_int64_contents(i < history.size() ? history[i] : -1);
-    addInput(request, "k", "INT32", {1})->mutable_contents()->add_int_contents(k);
+            asked.history.push_back(i < history.size() ? history[i] : -1);
+    const ModelDialect dialect;
+    inference::ModelInferRequest request;
+    writeInfer(asked, dialect, request);
     inference::ModelInferResponse reply;
     grpc::ClientContext context;
     setLimit(context, limit);
-    if (!m_stub->stub->ModelInfer(&context, request, &reply).ok())
+    if (!m_stub->stub->ModelInfer(&context, request, &reply).ok()
+        || !takeAnswer(dialect, asked.rows, asked.k, reply))
         return {};
-    const auto items = itemsOf(reply);
-    if (items.size() != histories.size() * static_cast<std::size_t>(k))
-        return {};
+    const auto &items = reply.outputs(0).contents().int64_contents();
     GoldenAnswer answer;
-    answer.digest = parameter(reply, "digest");
+    answer.digest = textOf(reply, "digest");
     for (auto at = items.begin(); at != items.end(); at += k) {
         auto &list = answer.lists.emplace_back(at, at + k);
         std::erase(list, -1); // filled up where the model had no more

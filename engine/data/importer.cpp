@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 
 namespace engine {
 namespace {
@@ -259,12 +260,14 @@ Result<ImportFormat> toldFormat(const std::filesystem::path &path, std::string_v
     const auto ending = lower(path.extension().string());
     if (ending == ".csv" || ending == ".tsv")
         return ImportFormat::Csv;
-    constexpr int kLines = 200; // enough to meet a shopper with other than two items
+    constexpr int kLines = 200;
     auto lines = WordLines::open(path, kLongestList);
     if (!lines)
         return tl::unexpected(lines.error());
     std::vector<std::string> words;
-    std::size_t fewest = ~std::size_t{0}, most = 0;
+    std::set<std::string> users;
+    std::size_t fewest = ~std::size_t{0}, most = 0, used = 0;
+    bool timed = true, dated = true;
     for (int i = 0; i < kLines; ++i) {
         const auto more = lines->next(words);
         if (!more)
@@ -275,11 +278,21 @@ Result<ImportFormat> toldFormat(const std::filesystem::path &path, std::string_v
             continue;
         if (i == 0 && words[0].find(',') != std::string::npos)
             return ImportFormat::Csv;
+        ++used;
+        users.insert(words[0]);
         fewest = std::min(fewest, words.size());
         most = std::max(most, words.size());
+        constexpr double kSeconds1973 = 1e8; // smaller numbers may well be items
+        const auto time = timeOf(words.back());
+        timed = timed && time;
+        dated = dated && time && *time >= kSeconds1973;
     }
-    // "user item" is the same in both; three words on every line are taken for "user item time".
-    return fewest == most && most <= 3 ? ImportFormat::Pairs : ImportFormat::Lists;
+    if (fewest != most)
+        return ImportFormat::Lists;
+    // "user item" means the same in both. "a b c" is a time if it looks like one: a date, seconds
+    // since 1970, or any number where users come again and again.
+    const bool isPairs = most <= 2 || (most == 3 && timed && (dated || users.size() < used));
+    return isPairs ? ImportFormat::Pairs : ImportFormat::Lists;
 }
 
 Result<Columns> parseColumns(std::string_view text)

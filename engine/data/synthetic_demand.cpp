@@ -62,11 +62,11 @@ SyntheticDemand::SyntheticDemand(DemandSize size, std::uint64_t seed)
         Random random(seed, kProductStream, indexOf(p, 0));
         Product product;
         product.category = static_cast<int>(random.below(kCategories));
-        product.level = exact::exp(1.6 + 0.8 * random.normal());
+        product.level = exact::exp(2.5 + 0.9 * random.normal());
         product.elasticity = -(1.0 + 1.5 * random.uniform());
         product.lift = 1.1 + 0.7 * random.uniform();
-        product.dispersion = 0.45 + 0.5 * random.uniform();
-        product.chance = 0.15 + 0.6 * random.uniform() * random.uniform();
+        product.dispersion = 0.3 + 0.2 * random.uniform();
+        product.chance = 0.22 + 0.7 * random.uniform() * random.uniform();
         product.yearly = 0.1 + 0.4 * random.uniform();
         product.phase = random.uniform();
         product.baseCents = static_cast<std::int64_t>(

@@ -13,20 +13,20 @@ Result<GivenCanary> parseCanary(std::string_view text, std::string_view file)
     const auto root = parseYamlTree(*checked, file); // JSON is YAML
     if (!root)
         return tl::unexpected(root.error());
-    GivenCanary given; // one object for both ways out: g++ 12 warns of a temporary
+    GivenCanary given;
     const auto *canary = root->kind == Node::Kind::Map ? root->find("canary") : nullptr;
     if (!canary || canary->kind == Node::Kind::Null)
         return given;
     const auto *targets = canary->kind == Node::Kind::Map ? canary->find("targets") : nullptr;
     const auto *share = canary->kind == Node::Kind::Map ? canary->find("share") : nullptr;
-    const auto number = share ? parseNumber(share->text) : std::nullopt;
-    if (!targets || targets->kind != Node::Kind::List || !number || *number < 0 || *number > 1)
+    const double number = share ? parseNumber(share->text).value_or(-1) : -1;
+    if (!targets || targets->kind != Node::Kind::List || number < 0 || number > 1)
         return fail(ErrorCode::InvalidInput,
                     "`canary` needs targets and share, as in {targets: [replica/1], share: 0.2}",
                     placeText(file, canary->place));
     for (const auto &target : targets->items)
         given.targets.push_back(target.text);
-    given.share = *number;
+    given.share = number;
     return given;
 }
 

@@ -215,7 +215,7 @@ void retrotech(const Arguments &arguments)
         (sessions[row.query] <= 4000 ? kept : test.rows).push_back(row);
     }
     train.rows = std::move(kept);
-    const auto model = ClickModel::train(train, options.clicks);
+    const auto model = PositionModel::train(train, options.clicks);
     std::vector<double> shown(65536, 0), clicked(65536, 0);
     double clicks = 0;
     for (const auto &row : train.rows) {

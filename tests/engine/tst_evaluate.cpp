@@ -146,6 +146,12 @@ void TestEvaluate::formatIsToldFromTheFile_data()
     const auto csv = static_cast<int>(ImportFormat::Csv);
     QTest::newRow("pairs") << QByteArray("a.txt") << QByteArray("1 2\n1 3\n2 9\n") << pairs;
     QTest::newRow("timed") << QByteArray("b.txt") << QByteArray("1 2 7\n1 3 8\n") << pairs;
+    QTest::newRow("three words, no time")
+        << QByteArray("g.txt") << QByteArray("1 a b\n2 b c\n") << lists;
+    QTest::newRow("three numbers, each user once")
+        << QByteArray("h.txt") << QByteArray("1 2 7\n2 3 9\n") << lists;
+    QTest::newRow("three numbers, a second of time")
+        << QByteArray("i.txt") << QByteArray("1 2 964982703\n2 3 964982931\n") << pairs;
     QTest::newRow("lists") << QByteArray("c.txt") << QByteArray("1 2 7 8\n2 3\n") << lists;
     QTest::newRow("two and three") << QByteArray("d.txt") << QByteArray("1 2 7\n2 3\n") << lists;
     QTest::newRow("a name") << QByteArray("e.csv") << QByteArray("user item\n1 2\n") << csv;

@@ -2,6 +2,8 @@
 // out by hand, other spellings, a ranker that learns what there is to learn and leaves noise alone,
 // the same scores after a round trip, and files that are no good.
 
+// Tables of plain text by the dozen: literals may become QString here.
+#undef QT_NO_CAST_FROM_ASCII
 #include "engine/base/random.h"
 #include "engine/model/bm25.h"
 #include "engine/scoring/search_ranker.h"
@@ -347,7 +349,7 @@ void TestSearch::treesLearnACurve()
         rows.starts.push_back(rows.grades.size());
     }
     for (const bool isLambda : {false, true}) {
-        TreeOptions options;
+        RankTreeOptions options;
         options.isLambda = isLambda;
         options.trees = 60;
         options.forests = 2;
@@ -559,7 +561,7 @@ void TestSearch::clickModelTakesPositionOut()
             data.rows.push_back({0, order[r], static_cast<std::uint16_t>(r + 1),
                                  random.uniform() < examined[r] * attraction[order[r]]});
     }
-    const auto model = ClickModel::train(data, {});
+    const auto model = PositionModel::train(data, {});
     const double a = *model.attraction("q", "a"), b = *model.attraction("q", "b");
     QVERIFY2(std::abs(b / a - 2) < 0.2, qPrintable(QString::number(b / a)));
     QVERIFY(std::abs(model.examined()[1] / model.examined()[0] - 0.5) < 0.06);
@@ -568,7 +570,7 @@ void TestSearch::clickModelTakesPositionOut()
     TrainedModel saved;
     saved.manifest.family = "search";
     model.save(saved);
-    const auto opened = ClickModel::open(packaged(saved));
+    const auto opened = PositionModel::open(packaged(saved));
     QVERIFY(opened);
     QVERIFY(std::abs(opened->click("q", "b", 2) - model.click("q", "b", 2)) < 1e-6);
     QVERIFY(opened->click("never", "seen", 99) > 0);

@@ -40,17 +40,17 @@ struct Sent
 };
 
 /// Requests in an open loop on a thread of its own until it is stopped.
-class Load
+class Callers
 {
 public:
-    Load(int port, Micros gap, Micros deadline)
+    Callers(int port, Micros gap, Micros deadline)
         : m_stub(inference::GRPCInferenceService::NewStub(
             resilientChannel("127.0.0.1:" + std::to_string(port)))),
           m_request(test::historyRequest()), m_deadline(deadline), m_gap(gap),
           m_thread([this](const std::stop_token &stop) { run(stop); })
     {
     }
-    ~Load() { (void)finish(); }
+    ~Callers() { (void)finish(); }
     void setGap(Micros gap) { m_gap = gap; }
     /// Due and not yet ended.
     [[nodiscard]] int underWay() const { return m_open; }
@@ -211,7 +211,7 @@ void TestMustShow::aKillFailsNoMoreThanWasUnderWay()
     int underWay = 0, lost = 0, answered = 0;
     for (int i = 0; i < kills; ++i) {
         const auto victim = static_cast<std::size_t>(i) % 3;
-        Load load(shop.gateway->port(), kGap, Micros{1'000'000});
+        Callers load(shop.gateway->port(), kGap, Micros{1'000'000});
         QTRY_VERIFY_WITH_TIMEOUT(load.sent() > 200, 30'000);
         const int open = load.underWay();
         QCOMPARE(::kill(shop.replicas[victim]->pid(), SIGKILL), 0);
@@ -242,7 +242,7 @@ void TestMustShow::aFreezeIsOverWithinSeconds()
     int spoilt = 0;
     for (int i = 0; i < freezes; ++i) {
         const auto pid = shop.replicas[static_cast<std::size_t>(i) % 3]->pid();
-        Load load(shop.gateway->port(), kGap, Micros{1'000'000});
+        Callers load(shop.gateway->port(), kGap, Micros{1'000'000});
         QTRY_VERIFY_WITH_TIMEOUT(load.sent() > 400, 30'000);
         const support::GivenTime given;
         const auto frozen = systemClock().now();
@@ -295,7 +295,7 @@ void TestMustShow::overloadEndsWithItsCause()
                               static_cast<int>(length.count() / 1000) + 10'000);
         return std::pair(from, systemClock().now());
     };
-    Load load(bed.gateway->port(), gapOf(0.9), Micros{250'000});
+    Callers load(bed.gateway->port(), gapOf(0.9), Micros{250'000});
     (void)phase(2 * second);
     const auto peak = phase(5 * second);
     load.setGap(gapOf(2));

@@ -43,7 +43,7 @@ Result<std::vector<double>> valuesOf(const Package &package, const char *name)
 
 } // namespace
 
-ClickModel ClickModel::train(const Impressions &data, const ClickOptions &options)
+PositionModel PositionModel::train(const Impressions &data, const PositionOptions &options)
 {
     // Equal (pair, rank) impressions are told apart by nothing: count them once.
     struct Cell
@@ -72,7 +72,7 @@ ClickModel ClickModel::train(const Impressions &data, const ClickOptions &option
         shown += count.first;
         clicked += count.second;
     }
-    ClickModel model;
+    PositionModel model;
     model.m_examined.resize(ranks);
     for (std::size_t r = 0; r < ranks; ++r)
         model.m_examined[r] = 1 / (1 + static_cast<double>(r));
@@ -119,7 +119,7 @@ ClickModel ClickModel::train(const Impressions &data, const ClickOptions &option
     return model;
 }
 
-void ClickModel::index()
+void PositionModel::index()
 {
     std::map<std::string, double> counts;
     m_queryMeans.clear();
@@ -134,8 +134,8 @@ void ClickModel::index()
     m_mean = m_pairs.empty() ? 0 : sum / static_cast<double>(m_pairs.size());
 }
 
-std::optional<double> ClickModel::attraction(const std::string &query,
-                                             const std::string &document) const
+std::optional<double> PositionModel::attraction(const std::string &query,
+                                                const std::string &document) const
 {
     const auto at = std::lower_bound(m_pairs.begin(), m_pairs.end(), std::tie(query, document),
                                      [](const Pair &pair, const auto &key) {
@@ -146,7 +146,7 @@ std::optional<double> ClickModel::attraction(const std::string &query,
     return at->attraction;
 }
 
-double ClickModel::click(const std::string &query, const std::string &document, int rank) const
+double PositionModel::click(const std::string &query, const std::string &document, int rank) const
 {
     double a = m_mean;
     if (const auto known = attraction(query, document))
@@ -157,7 +157,7 @@ double ClickModel::click(const std::string &query, const std::string &document, 
     return std::clamp(a * m_examined[static_cast<std::size_t>(at)], kLeast, 1 - kLeast);
 }
 
-std::vector<JudgedQuery> ClickModel::grades() const
+std::vector<JudgedQuery> PositionModel::grades() const
 {
     std::vector<JudgedQuery> out;
     for (std::size_t begin = 0; begin < m_pairs.size();) {
@@ -174,7 +174,7 @@ std::vector<JudgedQuery> ClickModel::grades() const
     return out;
 }
 
-void ClickModel::save(TrainedModel &model) const
+void PositionModel::save(TrainedModel &model) const
 {
     std::vector<double> attraction;
     std::string text;
@@ -187,7 +187,7 @@ void ClickModel::save(TrainedModel &model) const
     model.files["clicks.txt"] = Bytes(text.begin(), text.end());
 }
 
-Result<ClickModel> ClickModel::open(const Package &package)
+Result<PositionModel> PositionModel::open(const Package &package)
 {
     const auto file = package.files.find("clicks.txt");
     if (file == package.files.end())
@@ -201,7 +201,7 @@ Result<ClickModel> ClickModel::open(const Package &package)
     }
     if (examined->empty())
         return refuse("it has no ranks");
-    ClickModel model;
+    PositionModel model;
     model.m_examined = std::move(*examined);
     const std::string_view text(reinterpret_cast<const char *>(file->second.data()),
                                 file->second.size());

@@ -10,19 +10,20 @@
 
 namespace engine {
 
-struct ClickOptions
+struct PositionOptions
 {
     int rounds = 200;
     /// Impressions at the mean attractiveness that every pair starts with: rare pairs keep near it.
     double prior = 20;
 };
 
-class ClickModel
+class PositionModel
 {
 public:
-    [[nodiscard]] static ClickModel train(const Impressions &data, const ClickOptions &options);
+    [[nodiscard]] static PositionModel train(const Impressions &data,
+                                             const PositionOptions &options);
     /// Tensors clicks.* and the file clicks.txt; InvalidInput when they do not fit.
-    [[nodiscard]] static Result<ClickModel> open(const Package &package);
+    [[nodiscard]] static Result<PositionModel> open(const Package &package);
     void save(TrainedModel &model) const;
 
     /// Strictly between 0 and 1. A pair never seen counts as the query's mean, a query never seen

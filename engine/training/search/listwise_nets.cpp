@@ -115,7 +115,7 @@ at::Tensor pull(const RankingRows &rows, const std::vector<double> &gainAt,
     return out.div_(static_cast<double>(std::max<std::size_t>(1, counted)));
 }
 
-Result<RankerNets> train(const RankingRows &rows, const NetOptions &options,
+Result<RankerNets> train(const RankingRows &rows, const ListNetOptions &options,
                          const std::stop_token &stop)
 {
     RankerNets nets;
@@ -161,7 +161,7 @@ Result<RankerNets> train(const RankingRows &rows, const NetOptions &options,
 
 } // namespace
 
-Result<RankerNets> trainNets(const RankingRows &rows, const NetOptions &options,
+Result<RankerNets> trainNets(const RankingRows &rows, const ListNetOptions &options,
                              std::stop_token stop)
 {
     try {

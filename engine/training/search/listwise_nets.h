@@ -11,7 +11,7 @@
 
 namespace engine {
 
-struct NetOptions
+struct ListNetOptions
 {
     int nets = 4, width = 16, steps = 150;
     double rate = 0.01, decay = 0.05;
@@ -20,7 +20,7 @@ struct NetOptions
 
 /// Queries without a grade above 0 do not count. Internal when LibTorch fails; nets without members
 /// when stopped.
-[[nodiscard]] Result<RankerNets> trainNets(const RankingRows &rows, const NetOptions &options,
+[[nodiscard]] Result<RankerNets> trainNets(const RankingRows &rows, const ListNetOptions &options,
                                            std::stop_token stop = {});
 
 } // namespace engine

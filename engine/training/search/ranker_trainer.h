@@ -15,8 +15,8 @@ namespace engine {
 
 struct RankerOptions
 {
-    TreeOptions trees;
-    NetOptions nets;
+    RankTreeOptions trees;
+    ListNetOptions nets;
     int folds = 5;
     /// Candidates that nobody judged and that train as grade 0, per query: the ranking is over the
     /// whole catalogue, and what was not even worth judging is mostly no answer.

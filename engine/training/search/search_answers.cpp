@@ -156,10 +156,10 @@ Result<Answered> predictCsv(const Package &package, const AnswerOrder &order, Tr
     const auto at = impressionColumns(reader->header(), columns, file);
     if (!at)
         return tl::unexpected(at.error());
-    std::optional<ClickModel> clicks;
+    std::optional<PositionModel> clicks;
     std::unique_ptr<SearchRanker> ranker;
     if (isClicks) {
-        auto opened = ClickModel::open(package);
+        auto opened = PositionModel::open(package);
         if (!opened)
             return tl::unexpected(opened.error());
         clicks = std::move(*opened);

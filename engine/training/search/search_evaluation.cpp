@@ -161,7 +161,7 @@ Result<Evaluation> rows(const Package &package, const EvalOrder &order)
 
 Result<Evaluation> clicks(const Package &package, const EvalOrder &order, TrainMonitor &monitor)
 {
-    const auto model = ClickModel::open(package);
+    const auto model = PositionModel::open(package);
     if (!model)
         return tl::unexpected(model.error());
     const auto test = readImpressions(order.test.path, order.test.columns, monitor);

@@ -52,7 +52,7 @@ Result<TrainedModel> trainOnRows(const TrainOrder &order, TrainMonitor &monitor)
 struct Lessons
 {
     std::vector<JudgedQuery> queries;
-    std::optional<ClickModel> clicks;
+    std::optional<PositionModel> clicks;
 };
 
 Result<Lessons> readLessons(const TrainOrder &order, const SearchOptions &options,
@@ -75,7 +75,7 @@ Result<Lessons> readLessons(const TrainOrder &order, const SearchOptions &option
             return fail(ErrorCode::InvalidInput, "Nothing was clicked in these sessions",
                         order.train.path.string());
         monitor.progress("learning what is clicked at which position", -1);
-        lessons.clicks = ClickModel::train(*sessions, options.clicks);
+        lessons.clicks = PositionModel::train(*sessions, options.clicks);
         lessons.queries = lessons.clicks->grades();
         return lessons;
     }

@@ -15,7 +15,7 @@ struct SearchOptions
     Plurals plurals = Plurals::English;
     LatentOptions latent;
     RankerOptions ranker;
-    ClickOptions clicks;
+    PositionOptions clicks;
     std::map<std::string, std::string> productColumns;
 };
 

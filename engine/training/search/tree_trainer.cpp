@@ -74,7 +74,7 @@ struct Leaf
 class Forest
 {
 public:
-    Forest(const RankingRows &rows, const Binned &bins, const TreeOptions &options,
+    Forest(const RankingRows &rows, const Binned &bins, const RankTreeOptions &options,
            std::uint64_t number)
         : m_rows(rows), m_bins(bins), m_options(options),
           m_random(options.seed, kTreeStream + number), m_scores(rows.rows(), 0),
@@ -296,7 +296,7 @@ private:
 
     const RankingRows &m_rows;
     const Binned &m_bins;
-    const TreeOptions &m_options;
+    const RankTreeOptions &m_options;
     Random m_random;
     std::vector<double> m_scores, m_gradients, m_hessians;
     std::vector<double> m_gains, m_discounts; ///< LambdaRank: per row, per rank
@@ -305,7 +305,8 @@ private:
 
 } // namespace
 
-BoostedTrees trainTrees(const RankingRows &rows, const TreeOptions &options, std::stop_token stop)
+BoostedTrees trainTrees(const RankingRows &rows, const RankTreeOptions &options,
+                        std::stop_token stop)
 {
     if (rows.rows() == 0)
         return {};

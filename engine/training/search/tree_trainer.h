@@ -12,7 +12,7 @@
 
 namespace engine {
 
-struct TreeOptions
+struct RankTreeOptions
 {
     bool isLambda = false; ///< else squared error
     int trees = 150;       ///< per forest
@@ -26,7 +26,7 @@ struct TreeOptions
 
 /// Roots are ordered round by round (the first tree of every forest, the second ...), so that a
 /// prefix of `forests` x n roots is the model after n rounds. Empty when stopped.
-[[nodiscard]] BoostedTrees trainTrees(const RankingRows &rows, const TreeOptions &options,
+[[nodiscard]] BoostedTrees trainTrees(const RankingRows &rows, const RankTreeOptions &options,
                                       std::stop_token stop = {});
 
 } // namespace engine
