@@ -141,7 +141,7 @@ private:
             if (input.name() == "history") {
                 rows = input.shape(0);
                 firstHistoryItem = input.contents().int64_contents(0);
-            } else {
+            } else if (input.name() == "k") {
                 k = input.contents().int_contents(0);
             }
         }
