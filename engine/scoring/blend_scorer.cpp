@@ -1,11 +1,13 @@
 #include "engine/scoring/blend_scorer.h"
 
+#include "engine/scoring/package_parts.h"
+#include "engine/scoring/torch_guard.h"
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/mm.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,28 +17,9 @@ namespace {
 
 constexpr const char *kParts[] = {"factors", "spectral", "transition"};
 
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
-
-Result<double> setting(const Package &package, const std::string &name, double least, double most)
-{
-    const auto at = package.manifest.settings.find(name);
-    if (at == package.manifest.settings.end() || !(at->second >= least && at->second <= most))
-        return refuse("the setting " + name + " is missing or out of range");
-    return at->second;
-}
-
-std::span<const float> floats(const Package &package, const TensorEntry &entry)
-{
-    return {reinterpret_cast<const float *>(package.weights.data() + entry.offset),
-            entry.bytes / sizeof(float)};
-}
-
 at::Tensor view(const Package &package, const TensorEntry &entry)
 {
-    return at::from_blob(const_cast<float *>(floats(package, entry).data()), entry.shape,
+    return at::from_blob(const_cast<float *>(floatsOf(package, entry).data()), entry.shape,
                          at::kFloat);
 }
 
@@ -45,7 +28,7 @@ at::Tensor view(const Package &package, const TensorEntry &entry)
 Result<> checkNumbers(const Package &package, const TensorEntry &items, const TensorEntry &spectrum,
                       const TensorEntry *history, std::int64_t factors)
 {
-    try {
+    return torchGuarded([&]() -> Result<> {
         const c10::InferenceMode inference;
         const auto all = view(package, items);
         const auto stored = view(package, spectrum);
@@ -54,26 +37,21 @@ Result<> checkNumbers(const Package &package, const TensorEntry &items, const Te
         if (history != nullptr)
             isFinite = isFinite && at::isfinite(view(package, *history)).all().item<bool>();
         if (!isFinite)
-            return refuse("its weights hold NaN or infinity");
+            return refuseModel("its weights hold NaN or infinity");
         const auto squares = all.mul(all).sum(0);
         const double most = squares.max().item<double>();
         if (!(squares.sub(stored).abs().max().item<double>() <= 1e-3 * most + 1e-12))
-            return refuse("the tensor spectrum does not belong to the tensor items");
+            return refuseModel("the tensor spectrum does not belong to the tensor items");
         if (factors > 0) {
             const auto part = all.narrow(1, 0, factors);
             auto gram = at::mm(part.t(), part);
             const double largest = gram.diagonal().max().item<double>();
             gram.diagonal().zero_();
             if (!(gram.abs().max().item<double>() <= 1e-3 * largest + 1e-12))
-                return refuse("its factors are not in the eigenbasis of their Gram matrix");
+                return refuseModel("its factors are not in the eigenbasis of their Gram matrix");
         }
         return {};
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "LibTorch: " + std::string(error.what()));
-    }
+    });
 }
 
 Result<std::vector<BlendPart>> readParts(const Package &package, std::span<const float> spectrum)
@@ -81,27 +59,28 @@ Result<std::vector<BlendPart>> readParts(const Package &package, std::span<const
     std::vector<BlendPart> parts;
     std::size_t first = 0;
     for (const std::string name : kParts) {
-        const auto width = setting(package, name, 0, 4096);
+        const auto width = settingOf(package, name, 0, 4096);
         if (!width)
             return tl::unexpected(width.error());
         if (*width != std::floor(*width)
             || first + static_cast<std::size_t>(*width) > spectrum.size())
-            return refuse("the settings factors, spectral and transition do not fit the tensors");
+            return refuseModel(
+                "the settings factors, spectral and transition do not fit the tensors");
         if (*width == 0)
             continue;
         BlendPart part;
         part.kind = name == kParts[0] ? BlendPart::Kind::FoldIn : BlendPart::Kind::Sum;
         part.width = static_cast<std::size_t>(*width);
-        const auto weight = setting(package, name + "_weight", 0, 1e6);
-        const auto decay = setting(package, name + "_decay", 0, 100);
+        const auto weight = settingOf(package, name + "_weight", 0, 1e6);
+        const auto decay = settingOf(package, name + "_decay", 0, 100);
         if (!weight || !decay)
             return tl::unexpected((weight ? decay : weight).error());
         part.weight = *weight;
         part.decay = *decay;
         if (part.kind == BlendPart::Kind::FoldIn) {
-            const auto alpha0 = setting(package, "alpha0", 0.0, 1e6);
-            const auto lambda = setting(package, "lambda", 1e-12, 1e6);
-            const auto nu = setting(package, "nu", 0.0, 4.0);
+            const auto alpha0 = settingOf(package, "alpha0", 0.0, 1e6);
+            const auto lambda = settingOf(package, "lambda", 1e-12, 1e6);
+            const auto nu = settingOf(package, "nu", 0.0, 4.0);
             for (const auto *value : {&alpha0, &lambda, &nu}) {
                 if (!*value)
                     return tl::unexpected(value->error());
@@ -116,7 +95,7 @@ Result<std::vector<BlendPart>> readParts(const Package &package, std::span<const
         parts.push_back(std::move(part));
     }
     if (parts.empty() || first != spectrum.size())
-        return refuse("the settings factors, spectral and transition do not fit the tensors");
+        return refuseModel("the settings factors, spectral and transition do not fit the tensors");
     return parts;
 }
 
@@ -131,14 +110,15 @@ Result<std::unique_ptr<BlendScorer>> BlendScorer::open(const Package &package)
     if (items == nullptr || spectrum == nullptr || counts == nullptr || items->dtype != "F32"
         || spectrum->dtype != "F32" || counts->dtype != "I64" || items->shape.size() != 2
         || (history != nullptr && history->dtype != "F32"))
-        return refuse("a blended mf model needs items F32 [n, D], spectrum F32 [D], counts I64 [n] "
-                      "and for its linear parts history F32 [n, d]");
+        return refuseModel(
+            "a blended mf model needs items F32 [n, D], spectrum F32 [D], counts I64 [n] "
+            "and for its linear parts history F32 [n, d]");
     const auto n = items->shape[0], d = items->shape[1];
     if (n < 1 || n > INT32_MAX || d < 1 || d > 3 * 4096
         || spectrum->shape != std::vector<std::int64_t>{d}
         || counts->shape != std::vector<std::int64_t>{n})
-        return refuse("the shapes of items, spectrum and counts do not fit together");
-    auto parts = readParts(package, floats(package, *spectrum));
+        return refuseModel("the shapes of items, spectrum and counts do not fit together");
+    auto parts = readParts(package, floatsOf(package, *spectrum));
     if (!parts)
         return tl::unexpected(parts.error());
     std::int64_t factors = 0, sums = 0;
@@ -147,23 +127,19 @@ Result<std::unique_ptr<BlendScorer>> BlendScorer::open(const Package &package)
             static_cast<std::int64_t>(part.width);
     if (sums > 0 ? history == nullptr || history->shape != std::vector<std::int64_t>{n, sums}
                  : history != nullptr)
-        return refuse("the tensor history must be as wide as the linear parts");
+        return refuseModel("the tensor history must be as wide as the linear parts");
     DR_RETURN_IF_ERROR(checkNumbers(package, *items, *spectrum, history, factors));
 
-    ItemPanels panels(floats(package, *items), static_cast<std::size_t>(n),
+    ItemPanels panels(floatsOf(package, *items), static_cast<std::size_t>(n),
                       static_cast<std::size_t>(d));
     std::unique_ptr<BlendScorer> scorer(new BlendScorer(package, std::move(panels)));
     scorer->m_parts = std::move(*parts);
     scorer->m_historyWidth = static_cast<std::size_t>(sums);
     if (history != nullptr) {
-        const auto rows = floats(package, *history);
+        const auto rows = floatsOf(package, *history);
         scorer->m_history.assign(rows.begin(), rows.end());
     }
-    const auto *shoppers =
-        reinterpret_cast<const std::int64_t *>(package.weights.data() + counts->offset);
-    scorer->m_counts.resize(scorer->stride(), 0.0f);
-    std::transform(shoppers, shoppers + n, scorer->m_counts.begin(),
-                   [](std::int64_t count) { return static_cast<float>(count); });
+    scorer->m_counts = popularityScores(package, *counts, scorer->stride());
     return scorer;
 }
 
@@ -208,7 +184,8 @@ Result<> BlendScorer::scoreAll(std::span<const std::vector<std::int64_t>> histor
         if (newest.empty())
             cold.push_back(h);
         else if (!shopperVector(newest, vector, rows, scratch))
-            return refuse("a history gives no positive definite system; train with lambda > 0");
+            return refuseModel(
+                "a history gives no positive definite system; train with lambda > 0");
     }
     m_items.product(shoppers, out);
     for (const auto h : cold)

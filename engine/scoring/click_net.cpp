@@ -1,5 +1,6 @@
 #include "engine/scoring/click_net.h"
 
+#include "engine/scoring/package_parts.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -7,22 +8,17 @@
 namespace engine {
 namespace {
 
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
-
 Result<> readFloats(const Package &package, const std::string &name, std::vector<float> &values)
 {
     const auto *entry = package.find(name);
     if (entry == nullptr || entry->dtype != "F32")
-        return refuse("it lacks the tensor " + name + " of type F32");
+        return refuseModel("it lacks the tensor " + name + " of type F32");
     if (entry->bytes != values.size() * sizeof(float))
-        return refuse("the tensor " + name + " has another size than its schema asks for");
+        return refuseModel("the tensor " + name + " has another size than its schema asks for");
     if (!values.empty())
         std::memcpy(values.data(), package.weights.data() + entry->offset, entry->bytes);
     if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-        return refuse("the tensor " + name + " holds NaN or infinity");
+        return refuseModel("the tensor " + name + " holds NaN or infinity");
     return {};
 }
 
@@ -155,7 +151,7 @@ Result<ClickNet> readNet(const Package &package, const std::string &name,
     // cannot hold.
     const auto *table = package.find(name + ".table");
     if (table == nullptr || table->bytes != shape.codes * (shape.dimension + 1) * sizeof(float))
-        return refuse("the tensor " + name + ".table does not fit the feature schema");
+        return refuseModel("the tensor " + name + ".table does not fit the feature schema");
     auto net = emptyNet(shape);
     DR_RETURN_IF_ERROR(readFloats(package, name + ".table", net.table));
     DR_RETURN_IF_ERROR(readFloats(package, name + ".linear", net.linear));

@@ -1,6 +1,7 @@
 #include "engine/scoring/ctr_scorer.h"
 
 #include "engine/base/exact_math.h"
+#include "engine/scoring/package_parts.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,11 +10,6 @@
 
 namespace engine {
 namespace {
-
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
 
 /// Reads settings, remembering the first that is missing or out of range.
 class Settings
@@ -45,12 +41,12 @@ Result<std::vector<float>> readMeans(const Package &package, const std::string &
 {
     const auto *entry = package.find(name);
     if (entry == nullptr || entry->dtype != "F32" || entry->bytes != size * sizeof(float))
-        return refuse("the tensor " + name + " does not fit the feature schema");
+        return refuseModel("the tensor " + name + " does not fit the feature schema");
     std::vector<float> means(size);
     if (size > 0)
         std::memcpy(means.data(), package.weights.data() + entry->offset, entry->bytes);
     if (!std::all_of(means.begin(), means.end(), [](float x) { return std::isfinite(x); }))
-        return refuse("the tensor " + name + " holds NaN or infinity");
+        return refuseModel("the tensor " + name + " holds NaN or infinity");
     return means;
 }
 
@@ -62,14 +58,14 @@ Result<std::vector<std::array<float, 2>>> readPoints(const Package &package)
         return points;
     if (entry->dtype != "F32" || entry->shape.size() != 2 || entry->shape[0] < 1
         || entry->shape[1] != 2)
-        return refuse("the tensor calibration is no list of points");
+        return refuseModel("the tensor calibration is no list of points");
     points.resize(static_cast<std::size_t>(entry->shape[0]));
     std::memcpy(points.data(), package.weights.data() + entry->offset, entry->bytes);
     for (std::size_t i = 0; i < points.size(); ++i) {
         const auto [x, y] = points[i];
         if (!(x >= 0 && x <= 1 && y >= 0 && y <= 1)
             || (i > 0 && (x <= points[i - 1][0] || y < points[i - 1][1])))
-            return refuse("the points of the tensor calibration do not rise from 0 to 1");
+            return refuseModel("the points of the tensor calibration do not rise from 0 to 1");
     }
     return points;
 }
@@ -126,10 +122,10 @@ double Blend::probability(double treeLogit, double netLogit) const
 Result<std::unique_ptr<CtrScorer>> CtrScorer::open(const Package &package)
 {
     if (package.manifest.family != "ctr")
-        return refuse("it is of the family \"" + package.manifest.family + "\", not ctr");
+        return refuseModel("it is of the family \"" + package.manifest.family + "\", not ctr");
     const auto features = package.files.find("features.bin");
     if (features == package.files.end())
-        return refuse("it has no features.bin");
+        return refuseModel("it has no features.bin");
     auto schema = parseFeatureSchema(features->second);
     if (!schema)
         return tl::unexpected(schema.error());
@@ -153,10 +149,10 @@ Result<std::unique_ptr<CtrScorer>> CtrScorer::open(const Package &package)
     blend.trees = settings.number("blend trees", 0, 1e3);
     blend.nets = settings.number("blend nets", 0, 1e3);
     if (!settings.wrong().empty())
-        return refuse("the setting " + settings.wrong() + " is missing or out of range");
+        return refuseModel("the setting " + settings.wrong() + " is missing or out of range");
     if (nets + treeSets == 0 || (nets == 0 && blend.nets != 0)
         || (treeSets == 0 && blend.trees != 0))
-        return refuse("it lacks the nets or trees that it blends");
+        return refuseModel("it lacks the nets or trees that it blends");
     for (std::size_t k = 0; k < nets; ++k) {
         auto net = readNet(package, "net" + std::to_string(k), shape);
         if (!net)

@@ -1,19 +1,10 @@
 #include "engine/scoring/kernels.h"
 
+#include "engine/scoring/wide.h"
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstring>
-
-// The same body is compiled twice, for AVX2 and for every x86-64; which one runs is asked once.
-#if defined(__x86_64__) && defined(__GNUC__)
-#define DRILLROOM_WIDE __attribute__((target("avx2")))
-#define DRILLROOM_HAS_WIDE 1
-#else
-#define DRILLROOM_WIDE
-#define DRILLROOM_HAS_WIDE 0
-#endif
-#define DRILLROOM_INLINE __attribute__((always_inline)) inline
 
 namespace engine {
 namespace {
@@ -21,16 +12,6 @@ namespace {
 constexpr std::size_t kWidth = ItemPanels::kWidth;
 /// Panels that stay in the second-level cache while all shoppers of a batch pass over them.
 constexpr std::size_t kTileFloats = 48 * 1024;
-
-bool hasWide()
-{
-#if DRILLROOM_HAS_WIDE
-    static const bool has = __builtin_cpu_supports("avx2") != 0;
-    return has;
-#else
-    return false;
-#endif
-}
 
 struct Tile
 {

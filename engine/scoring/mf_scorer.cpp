@@ -1,5 +1,8 @@
 #include "engine/scoring/mf_scorer.h"
 
+#include "engine/scoring/package_parts.h"
+#include "engine/scoring/torch_guard.h"
+
 #include "engine/base/exact_math.h"
 
 #include <ATen/core/Tensor.h>
@@ -7,7 +10,6 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/mm.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,50 +17,28 @@
 namespace engine {
 namespace {
 
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
-
-Result<double> setting(const Package &package, const char *name, double least, double most)
-{
-    const auto at = package.manifest.settings.find(name);
-    if (at == package.manifest.settings.end() || !(at->second >= least && at->second <= most))
-        return refuse("the setting " + std::string(name) + " is missing or out of range");
-    return at->second;
-}
-
-const float *floats(const Package &package, const TensorEntry &entry)
-{
-    return reinterpret_cast<const float *>(package.weights.data() + entry.offset);
-}
-
 /// Views the verified buffer; nothing is copied or written.
 at::Tensor view(const Package &package, const TensorEntry &entry)
 {
-    return at::from_blob(const_cast<float *>(floats(package, entry)), entry.shape, at::kFloat);
+    return at::from_blob(const_cast<float *>(floatsOf(package, entry).data()), entry.shape,
+                         at::kFloat);
 }
 
 Result<> checkNumbers(const Package &package, const TensorEntry &items, const TensorEntry &gram)
 {
-    try {
+    return torchGuarded([&]() -> Result<> {
         const c10::InferenceMode inference;
         const auto factors = view(package, items);
         const auto stored = view(package, gram);
         if (!at::isfinite(factors).all().item<bool>() || !at::isfinite(stored).all().item<bool>())
-            return refuse("its weights hold NaN or infinity");
+            return refuseModel("its weights hold NaN or infinity");
         const auto product = at::mm(factors.t(), factors);
         const double most = product.abs().max().item<double>();
         const double off = product.sub(stored).abs().max().item<double>();
         if (!(off <= 1e-3 * most + 1e-12))
-            return refuse("the tensor gram is not the product of the tensor items");
+            return refuseModel("the tensor gram is not the product of the tensor items");
         return {};
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "LibTorch: " + std::string(error.what()));
-    }
+    });
 }
 
 } // namespace
@@ -70,35 +50,32 @@ Result<std::unique_ptr<MfScorer>> MfScorer::open(const Package &package)
     const auto *counts = package.find("counts");
     if (items == nullptr || gram == nullptr || counts == nullptr || items->dtype != "F32"
         || gram->dtype != "F32" || counts->dtype != "I64" || items->shape.size() != 2)
-        return refuse("family mf needs items F32 [n, d], gram F32 [d, d] and counts I64 [n]");
+        return refuseModel("family mf needs items F32 [n, d], gram F32 [d, d] and counts I64 [n]");
     const auto n = items->shape[0], d = items->shape[1];
     if (n < 1 || n > INT32_MAX || d < 1 || d > 4096
         || gram->shape != std::vector<std::int64_t>{d, d}
         || counts->shape != std::vector<std::int64_t>{n})
-        return refuse("the shapes of items, gram and counts do not fit together");
-    auto alpha0 = setting(package, "alpha0", 0.0, 1e6);
-    auto lambda = setting(package, "lambda", 0.0, 1e6);
-    auto nu = setting(package, "nu", 0.0, 4.0);
+        return refuseModel("the shapes of items, gram and counts do not fit together");
+    auto alpha0 = settingOf(package, "alpha0", 0.0, 1e6);
+    auto lambda = settingOf(package, "lambda", 0.0, 1e6);
+    auto nu = settingOf(package, "nu", 0.0, 4.0);
     for (const auto *value : {&alpha0, &lambda, &nu}) {
         if (!*value)
             return tl::unexpected(value->error());
     }
     DR_RETURN_IF_ERROR(checkNumbers(package, *items, *gram));
 
-    ItemPanels panels({floats(package, *items), items->bytes / sizeof(float)},
-                      static_cast<std::size_t>(n), static_cast<std::size_t>(d));
+    ItemPanels panels(floatsOf(package, *items), static_cast<std::size_t>(n),
+                      static_cast<std::size_t>(d));
     std::unique_ptr<MfScorer> scorer(new MfScorer(package, std::move(panels)));
     scorer->m_alpha0 = *alpha0;
     scorer->m_lambda = *lambda;
     scorer->m_nu = *nu;
     scorer->m_gram.resize(static_cast<std::size_t>(d * d));
-    std::transform(floats(package, *gram), floats(package, *gram) + d * d, scorer->m_gram.begin(),
+    const auto stored = floatsOf(package, *gram);
+    std::transform(stored.begin(), stored.end(), scorer->m_gram.begin(),
                    [&](float value) { return *alpha0 * static_cast<double>(value); });
-    const auto *shoppers =
-        reinterpret_cast<const std::int64_t *>(package.weights.data() + counts->offset);
-    scorer->m_counts.resize(scorer->stride(), 0.0f);
-    std::transform(shoppers, shoppers + n, scorer->m_counts.begin(),
-                   [](std::int64_t count) { return static_cast<float>(count); });
+    scorer->m_counts = popularityScores(package, *counts, scorer->stride());
     return scorer;
 }
 
@@ -127,7 +104,8 @@ Result<> MfScorer::scoreAll(std::span<const std::vector<std::int64_t>> histories
             static_cast<double>(known.size()) + m_alpha0 * static_cast<double>(items());
         const double ridge = m_lambda * exact::pow(seen, m_nu);
         if (!foldIn(rows, d, m_gram, ridge, {shoppers.data() + h * d, d}, work))
-            return refuse("a history gives no positive definite system; train with lambda > 0");
+            return refuseModel(
+                "a history gives no positive definite system; train with lambda > 0");
     }
     m_items.product(shoppers, out);
     for (const auto h : cold)

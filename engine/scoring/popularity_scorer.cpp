@@ -1,5 +1,7 @@
 #include "engine/scoring/popularity_scorer.h"
 
+#include "engine/scoring/package_parts.h"
+
 #include <algorithm>
 
 namespace engine {
@@ -9,14 +11,10 @@ Result<std::unique_ptr<PopularityScorer>> PopularityScorer::open(const Package &
     const auto *counts = package.find("counts");
     if (counts == nullptr || counts->dtype != "I64" || counts->shape.size() != 1
         || counts->shape[0] < 1 || counts->shape[0] > INT32_MAX)
-        return fail(ErrorCode::InvalidInput,
-                    "The model cannot be used: family popularity needs counts I64 [n]");
+        return refuseModel("family popularity needs counts I64 [n]");
     std::unique_ptr<PopularityScorer> scorer(new PopularityScorer(package));
-    const auto *shoppers =
-        reinterpret_cast<const std::int64_t *>(package.weights.data() + counts->offset);
-    scorer->m_counts.resize(static_cast<std::size_t>(counts->shape[0]));
-    std::transform(shoppers, shoppers + counts->shape[0], scorer->m_counts.begin(),
-                   [](std::int64_t count) { return static_cast<float>(count); });
+    scorer->m_counts =
+        popularityScores(package, *counts, static_cast<std::size_t>(counts->shape[0]));
     return scorer;
 }
 

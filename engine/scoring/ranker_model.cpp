@@ -1,25 +1,21 @@
 #include "engine/scoring/ranker_model.h"
 
+#include "engine/scoring/package_parts.h"
 #include <algorithm>
 #include <cmath>
 
 namespace engine {
 namespace {
 
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
-
 Result<> take(const Package &package, const char *name, std::size_t count, std::vector<float> &out)
 {
     const auto *entry = package.find(name);
     if (entry == nullptr || entry->dtype != "F32" || entry->bytes != count * sizeof(float))
-        return refuse("its tensor " + std::string(name) + " is missing or has another form");
+        return refuseModel("its tensor " + std::string(name) + " is missing or has another form");
     const auto *values = reinterpret_cast<const float *>(package.weights.data() + entry->offset);
     out.assign(values, values + count);
     if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); }))
-        return refuse("its tensor " + std::string(name) + " holds NaN or infinity");
+        return refuseModel("its tensor " + std::string(name) + " holds NaN or infinity");
     return {};
 }
 
@@ -30,7 +26,7 @@ Result<> openNets(const Package &package, RankerNets &nets, std::size_t features
         return {};
     if (bias->shape.size() != 2 || bias->shape[0] < 1 || bias->shape[0] > 1024 || bias->shape[1] < 1
         || bias->shape[1] > 65536)
-        return refuse("its tensor net.bias has another form");
+        return refuseModel("its tensor net.bias has another form");
     nets.count = static_cast<std::size_t>(bias->shape[0]);
     nets.width = static_cast<std::size_t>(bias->shape[1]);
     nets.features = features;
@@ -83,16 +79,18 @@ Result<RankerModel> RankerModel::open(const Package &package)
     if (!(features >= 1 && features <= 1e6) || features != std::floor(features)
         || !std::isfinite(model.bm25) || !std::isfinite(model.treesWeight)
         || !std::isfinite(model.netsWeight))
-        return refuse("the settings rank.* are missing or out of range");
+        return refuseModel("the settings rank.* are missing or out of range");
     model.features = static_cast<std::size_t>(features);
-    auto trees = BoostedTrees::open(package, model.features);
-    if (!trees)
-        return tl::unexpected(trees.error());
-    model.trees = std::move(*trees);
+    if (package.find("trees.roots") != nullptr) {
+        auto trees = readTrees(package, "trees", model.features);
+        if (!trees)
+            return tl::unexpected(trees.error());
+        model.trees = std::move(*trees);
+    }
     DR_RETURN_IF_ERROR(openNets(package, model.nets, model.features));
-    if ((model.treesWeight != 0 && model.trees.roots().empty())
+    if ((model.treesWeight != 0 && model.trees.roots.empty())
         || (model.netsWeight != 0 && model.nets.count == 0))
-        return refuse("a part of the ranker is missing");
+        return refuseModel("a part of the ranker is missing");
     return model;
 }
 

@@ -3,7 +3,7 @@
 // for products of a query and for rows of libsvm files. Immutable; any thread; plain loops, so that
 // a row scores the same everywhere.
 
-#include "engine/scoring/boosted_trees.h"
+#include "engine/scoring/tree_model.h"
 
 namespace engine {
 
@@ -22,7 +22,7 @@ struct RankerModel
 {
     std::size_t features = 0;
     double bm25 = 1, treesWeight = 0, netsWeight = 0;
-    BoostedTrees trees;
+    TreeModel trees;
     RankerNets nets;
 
     /// From the settings rank.* and the tensors trees.* and net.*; InvalidInput when they do not

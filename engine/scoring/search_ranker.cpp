@@ -1,5 +1,6 @@
 #include "engine/scoring/search_ranker.h"
 
+#include "engine/scoring/package_parts.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -7,11 +8,6 @@
 
 namespace engine {
 namespace {
-
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
 
 /// The numbers of a tensor of n rows; empty when it is not there.
 template <class T>
@@ -24,7 +20,7 @@ Result<std::vector<T>> take(const Package &package, const std::string &name, con
         return out;
     if (entry->dtype != dtype || entry->shape.empty()
         || (isRowsExact && entry->shape[0] != static_cast<std::int64_t>(rows)))
-        return refuse("its tensor " + name + " has another form");
+        return refuseModel("its tensor " + name + " has another form");
     out.resize(entry->bytes / sizeof(T));
     std::memcpy(out.data(), package.weights.data() + entry->offset, entry->bytes);
     return out;
@@ -44,20 +40,20 @@ Result<LatentSpace> openSpace(const Package &package, const std::string &name, s
     if (!group)
         return tl::unexpected(group.error());
     if (products->empty() != group->empty() || (products->empty() && !vectors->empty()))
-        return refuse("a part of its tensors " + name + ".* is missing");
+        return refuseModel("a part of its tensors " + name + ".* is missing");
     if (products->empty())
         return space;
     space.dims = products->size() / rows;
     if (space.dims == 0 || vectors->size() % space.dims != 0
         || vectors->size() / space.dims > words)
-        return refuse("its tensors " + name + ".* do not fit together");
+        return refuseModel("its tensors " + name + ".* do not fit together");
     for (const auto *values : {&*products, &*vectors}) {
         if (!std::all_of(values->begin(), values->end(), [](float x) { return std::isfinite(x); }))
-            return refuse("its tensors " + name + ".* hold NaN or infinity");
+            return refuseModel("its tensors " + name + ".* hold NaN or infinity");
     }
     for (const auto number : *group) {
         if (number < 0 || static_cast<std::size_t>(number) >= rows)
-            return refuse("its tensor " + name + ".group names a group that cannot be");
+            return refuseModel("its tensor " + name + ".group names a group that cannot be");
         space.group.push_back(static_cast<std::uint32_t>(number));
         space.groups = std::max(space.groups, static_cast<std::size_t>(number) + 1);
     }
@@ -83,7 +79,7 @@ Result<Bm25Settings> openSettings(const Package &package)
         isFine = isFine && read(name, 0, 1000, out.weights[f]);
     }
     if (!isFine)
-        return refuse("the settings bm25.* are missing or out of range");
+        return refuseModel("the settings bm25.* are missing or out of range");
     return out;
 }
 
@@ -102,11 +98,12 @@ double searchScore(const SearchFeatures &features, const RankerModel &model,
 Result<std::unique_ptr<SearchRanker>> SearchRanker::open(const Package &package)
 {
     if (package.manifest.family != "search")
-        return refuse("its family is " + package.manifest.family + ", not search");
+        return refuseModel("its family is " + package.manifest.family + ", not search");
     const auto file = package.files.find("search.index");
     if (file == package.files.end())
-        return refuse("it holds no search.index: it was trained on rows of features (libsvm) and "
-                      "answers `predict`");
+        return refuseModel(
+            "it holds no search.index: it was trained on rows of features (libsvm) and "
+            "answers `predict`");
     auto index = SearchIndex::decode(file->second, "search.index");
     if (!index)
         return tl::unexpected(index.error());
@@ -118,7 +115,7 @@ Result<std::unique_ptr<SearchRanker>> SearchRanker::open(const Package &package)
     if (!numbers)
         return tl::unexpected(numbers.error());
     if (numbers->size() != 2 * n)
-        return refuse("its tensor products.numbers is missing or has another form");
+        return refuseModel("its tensor products.numbers is missing or has another form");
     auto text = openSpace(package, "text", n, words);
     if (!text)
         return tl::unexpected(text.error());
@@ -129,7 +126,7 @@ Result<std::unique_ptr<SearchRanker>> SearchRanker::open(const Package &package)
     if (!model)
         return tl::unexpected(model.error());
     if (model->features != searchFeatureNames().size())
-        return refuse("its ranker was trained on other features; train it again");
+        return refuseModel("its ranker was trained on other features; train it again");
 
     std::unique_ptr<SearchRanker> ranker(new SearchRanker);
     ranker->m_version = package.manifest.version;
@@ -139,7 +136,7 @@ Result<std::unique_ptr<SearchRanker>> SearchRanker::open(const Package &package)
         price[p] = (*numbers)[2 * p];
         popularity[p] = (*numbers)[2 * p + 1];
         if (std::isinf(price[p]) || std::isinf(popularity[p]))
-            return refuse("its tensor products.numbers holds infinity");
+            return refuseModel("its tensor products.numbers holds infinity");
     }
     ranker->m_catalogue = std::make_unique<SearchCatalogue>(
         SearchCatalogue{std::move(*index), std::move(price), std::move(popularity),

@@ -1,22 +1,18 @@
 #include "engine/scoring/sequence_weights.h"
 
+#include "engine/scoring/package_parts.h"
 #include <cmath>
 #include <cstring>
 
 namespace engine {
 namespace {
 
-tl::unexpected<Error> refuse(const std::string &why)
-{
-    return fail(ErrorCode::InvalidInput, "The model cannot be used: " + why);
-}
-
 Result<int> setting(const Package &package, const char *name, int least, int most)
 {
     const auto at = package.manifest.settings.find(name);
     if (at == package.manifest.settings.end() || !(at->second >= least && at->second <= most)
         || at->second != std::floor(at->second))
-        return refuse("the setting " + std::string(name) + " is missing or out of range");
+        return refuseModel("the setting " + std::string(name) + " is missing or out of range");
     return static_cast<int>(at->second);
 }
 
@@ -40,7 +36,7 @@ public:
     {
         const auto *entry = m_package.find(name);
         if (entry == nullptr || entry->shape != shape)
-            return refuse("the tensor " + name + " is missing or has another shape");
+            return refuseModel("the tensor " + name + " is missing or has another shape");
         auto &part = m_weights.parts[name];
         if (entry->dtype == "F32") {
             part = values<float>(m_package, *entry);
@@ -48,7 +44,7 @@ public:
             const auto *scaleEntry = m_package.find(name + ".scale");
             if (scaleEntry == nullptr || scaleEntry->dtype != "F32"
                 || scaleEntry->shape != std::vector<std::int64_t>{shape[0]})
-                return refuse("the scales of " + name + " are missing");
+                return refuseModel("the scales of " + name + " are missing");
             const auto bytes = values<std::int8_t>(m_package, *entry);
             const auto scales = values<float>(m_package, *scaleEntry);
             const auto width = static_cast<std::size_t>(shape[1]);
@@ -61,11 +57,11 @@ public:
                 m_weights.itemScales = scales;
             }
         } else {
-            return refuse("the tensor " + name + " is neither F32 nor I8");
+            return refuseModel("the tensor " + name + " is neither F32 nor I8");
         }
         for (const auto value : part) {
             if (!std::isfinite(value))
-                return refuse("the tensor " + name + " holds NaN or infinity");
+                return refuseModel("the tensor " + name + " holds NaN or infinity");
         }
         return {};
     }
@@ -83,7 +79,7 @@ Result<SequenceWeights> SequenceWeights::read(const Package &package)
     const auto *items = package.find("items");
     if (items == nullptr || items->shape.size() != 2 || items->shape[0] < 1
         || items->shape[0] > INT32_MAX)
-        return refuse("family sequence needs the tensor items [n, d]");
+        return refuseModel("family sequence needs the tensor items [n, d]");
     weights.items = static_cast<std::uint32_t>(items->shape[0]);
     int masked = 0;
     struct Wanted
@@ -104,7 +100,7 @@ Result<SequenceWeights> SequenceWeights::read(const Package &package)
     }
     weights.masked = masked == 1;
     if (weights.factors % weights.heads != 0)
-        return refuse("factors is no multiple of heads");
+        return refuseModel("factors is no multiple of heads");
     const std::int64_t n = weights.items, d = weights.factors, f = weights.feedForward;
     PartReader reader(package, weights);
     DR_RETURN_IF_ERROR(reader.take("items", {n, d}));
@@ -126,7 +122,7 @@ Result<SequenceWeights> SequenceWeights::read(const Package &package)
     const auto *counts = package.find("counts");
     if (counts == nullptr || counts->dtype != "I64"
         || counts->shape != std::vector<std::int64_t>{n})
-        return refuse("the tensor counts I64 [n] is missing");
+        return refuseModel("the tensor counts I64 [n] is missing");
     for (const auto count : values<std::int64_t>(package, *counts))
         weights.counts.push_back(static_cast<float>(count));
     return weights;

@@ -1,8 +1,7 @@
 #include "engine/training/popularity_family.h"
 
 #include "engine/model/popularity.h"
-
-#include <cstring>
+#include "engine/training/owned_tensor.h"
 
 namespace engine {
 namespace {
@@ -38,10 +37,7 @@ public:
         }
         TrainedModel model;
         model.manifest.family = name();
-        OwnedTensor tensor{"counts", "I64", {static_cast<std::int64_t>(counts.size())}, {}};
-        tensor.data.resize(counts.size() * sizeof(counts[0]));
-        std::memcpy(tensor.data.data(), counts.data(), tensor.data.size());
-        model.tensors.push_back(std::move(tensor));
+        model.tensors.push_back(ownedTensor("counts", "I64", counts));
         return model;
     }
 };

@@ -355,7 +355,7 @@ void TestSearch::treesLearnACurve()
         options.forests = 2;
         options.featureShare = 1;
         const auto trees = trainTrees(rows, options);
-        QCOMPARE(trees.roots().size(), std::size_t{120});
+        QCOMPARE(trees.roots.size(), std::size_t{120});
         const auto at = [&](float x) {
             return trees.score(std::vector<float>{0.5f, 0.5f, x, 0.5f});
         };

@@ -3,10 +3,12 @@
 // retries ends with its cause. DRILLROOM_SLOW=1: 50 kills, 10 freezes, 30 s of overload.
 
 #include "engine/base/files.h"
+#include "engine/fault/stall_meter.h"
 #include "tests/support/gateway_bed.h"
 #include "tests/support/given_time.h"
 #include "tests/support/lone_node.h"
 
+#include <atomic>
 #include <csignal>
 #include <deque>
 
@@ -273,8 +275,18 @@ void TestMustShow::aFreezeIsOverWithinSeconds()
     QVERIFY(spoilt <= freezes / 2);
 }
 
+namespace {
+
+/// What came of one overload.
+struct Overload
+{
+    double before = 0, during = 0; ///< goodput per second
+    int late = 0, all = 0;         ///< from 5 s after its end on
+    int stalls = 0;                ///< times that the host ran nobody in that while
+};
+
 /// Replicas that take three requests each at a time, 30 ms for each: 300/s in all.
-void TestMustShow::overloadEndsWithItsCause()
+void overloadOnce(bool isSlow, Overload &out)
 {
     GatewayOptions options;
     test::Bed bed(3, options);
@@ -288,13 +300,14 @@ void TestMustShow::overloadEndsWithItsCause()
         return Micros{static_cast<std::int64_t>(1e6 / (share * capacity))};
     };
     const auto second = Micros{1'000'000};
-    const auto overload = m_slow ? 30 : 6;
+    const auto overload = isSlow ? 30 : 6;
     const auto phase = [](Micros length) {
         const auto from = systemClock().now();
         (void)QTest::qWaitFor([&] { return systemClock().now() - from >= length; },
                               static_cast<int>(length.count() / 1000) + 10'000);
         return std::pair(from, systemClock().now());
     };
+    std::atomic<int> stalls{0};
     Callers load(bed.gateway->port(), gapOf(0.9), Micros{250'000});
     (void)phase(2 * second);
     const auto peak = phase(5 * second);
@@ -302,43 +315,63 @@ void TestMustShow::overloadEndsWithItsCause()
     (void)phase(second);
     const auto over = phase(overload * second);
     load.setGap(gapOf(0.8));
+    const StallMeter meter(systemClock(), [&](const Stall &) { ++stalls; });
     const auto after = phase(12 * second);
+    out.stalls = stalls;
     const auto &sent = load.finish();
+    const auto isGood = [](const Sent &one) {
+        return one.good && one.path == "primary" && one.ended - one.due <= Micros{250'000};
+    };
     // Goodput: answers of a model in time, by when they came.
     const auto goodput = [&](std::pair<MonoTime, MonoTime> span) {
         int good = 0;
         for (const auto &one : sent)
-            good += one.good && one.path == "primary" && one.ended >= span.first
-                    && one.ended < span.second && one.ended - one.due <= Micros{250'000};
+            good += isGood(one) && one.ended >= span.first && one.ended < span.second;
         return good / (static_cast<double>((span.second - span.first).count()) / 1e6);
     };
-    const auto before = goodput(peak), during = goodput(over);
+    out.before = goodput(peak);
+    out.during = goodput(over);
     // Normal again: the last request that was not answered by a model in time.
     MonoTime last = after.first;
     int bad = 0;
-    for (const auto &one : sent)
-        if (one.due >= after.first && one.due < after.second
-            && (!one.good || one.path != "primary" || one.ended - one.due > Micros{250'000})) {
-            last = one.due;
-            ++bad;
-        }
+    for (const auto &one : sent) {
+        if (one.due < after.first || one.due >= after.second)
+            continue;
+        const bool isSettled = one.due >= after.first + 5 * second;
+        out.all += isSettled;
+        if (isGood(one))
+            continue;
+        out.late += isSettled;
+        last = one.due;
+        ++bad;
+    }
     const auto normal = static_cast<double>((last - after.first).count()) / 1e6;
     qInfo("capacity %.0f/s: goodput %.0f/s at 0.9, %.0f/s at 2 times it (%.0f %%); back to 0.8: "
-          "%d not well answered, the last after %.1f s; %.0f retries, %.0f throttled",
-          capacity, before, during, 100 * during / before, bad, normal,
-          bed.total("gateway.self.retries"), bed.total("gateway.self.throttled"));
-    QVERIFY(during >= 0.9 * before);
-    // A host's stall hits a few at any time; the overload must not linger.
-    const auto [late, all] = [&] {
-        int slow = 0, count = 0;
-        for (const auto &one : sent)
-            if (one.due >= after.first + 5 * second && one.due < after.second) {
-                ++count;
-                slow += !one.good || one.path != "primary" || one.ended - one.due > Micros{250'000};
-            }
-        return std::pair(slow, count);
-    }();
-    QVERIFY2(100 * late <= 2 * all, qPrintable(QStringLiteral("%1 of %2").arg(late).arg(all)));
+          "%d not well answered, the last after %.1f s; %.0f retries, %.0f throttled; the host "
+          "stalled %d times",
+          capacity, out.before, out.during, 100 * out.during / out.before, bad, normal,
+          bed.total("gateway.self.retries"), bed.total("gateway.self.throttled"), out.stalls);
+}
+
+} // namespace
+
+void TestMustShow::overloadEndsWithItsCause()
+{
+    // A host that ran nobody for a while is no fault of the gateway's: such a try is made again.
+    constexpr int kTries = 3;
+    for (int i = 1;; ++i) {
+        Overload seen;
+        overloadOnce(m_slow, seen);
+        if (QTest::currentTestFailed())
+            return;
+        const bool holds = seen.during >= 0.9 * seen.before && 100 * seen.late <= 2 * seen.all;
+        if (!holds && seen.stalls > 0 && i < kTries)
+            continue;
+        QVERIFY(seen.during >= 0.9 * seen.before);
+        QVERIFY2(100 * seen.late <= 2 * seen.all,
+                 qPrintable(QStringLiteral("%1 of %2").arg(seen.late).arg(seen.all)));
+        return;
+    }
 }
 
 QTEST_GUILESS_MAIN(TestMustShow)

@@ -1,70 +1,33 @@
 #include "engine/training/ctr/click_package.h"
 
 #include "engine/model/safetensors.h"
-
-#include <cstring>
+#include "engine/training/owned_tensor.h"
+#include "engine/training/trees/tree_columns.h"
 
 namespace engine {
 namespace {
 
 template <class T>
-void put(TrainedModel &to, const std::string &name, const char *dtype, const std::vector<T> &values,
+void put(TrainedModel &to, const std::string &name, const std::vector<T> &values,
          std::vector<std::int64_t> shape = {})
 {
-    OwnedTensor tensor;
-    tensor.name = name;
-    tensor.dtype = dtype;
-    tensor.shape =
-        shape.empty() ? std::vector{static_cast<std::int64_t>(values.size())} : std::move(shape);
-    tensor.data.resize(values.size() * sizeof(T));
-    if (!values.empty())
-        std::memcpy(tensor.data.data(), values.data(), tensor.data.size());
-    to.tensors.push_back(std::move(tensor));
+    to.tensors.push_back(ownedTensor(name, "F32", values, std::move(shape)));
 }
 
 void putNet(TrainedModel &to, const std::string &name, const ClickNet &net)
 {
     const auto n = [](std::size_t size) { return static_cast<std::int64_t>(size); };
-    put(to, name + ".table", "F32", net.table, {n(net.shape.codes), n(net.shape.dimension + 1)});
-    put(to, name + ".linear", "F32", net.linear);
+    put(to, name + ".table", net.table, {n(net.shape.codes), n(net.shape.dimension + 1)});
+    put(to, name + ".linear", net.linear);
     for (const auto *part : {&net.bottom, &net.top}) {
         const std::string prefix = name + (part == &net.bottom ? ".bottom" : ".top");
         for (std::size_t l = 0; l < part->size(); ++l) {
             const auto &layer = (*part)[l];
             const auto at = prefix + std::to_string(l);
-            put(to, at + ".weight", "F32", layer.weight, {n(layer.inputs), n(layer.outputs)});
-            put(to, at + ".bias", "F32", layer.bias);
+            put(to, at + ".weight", layer.weight, {n(layer.inputs), n(layer.outputs)});
+            put(to, at + ".bias", layer.bias);
         }
     }
-}
-
-/// TreeModel column by column, for tensors and for checkpoints.
-struct TreeColumns
-{
-    std::vector<std::int32_t> feature, left, roots;
-    std::vector<float> value;
-    std::vector<std::int8_t> missing;
-    double base = 0;
-
-    template <class A>
-    void fields(A &a)
-    {
-        a(feature), a(left), a(roots), a(value), a(missing), a(base);
-    }
-};
-
-TreeColumns columnsOf(const TreeModel &trees)
-{
-    TreeColumns columns;
-    for (const auto &node : trees.nodes) {
-        columns.feature.push_back(node.feature);
-        columns.left.push_back(node.left);
-        columns.value.push_back(node.value);
-        columns.missing.push_back(node.missingLeft ? 1 : 0);
-    }
-    columns.roots = trees.roots;
-    columns.base = trees.base;
-    return columns;
 }
 
 struct SavedPart
@@ -127,17 +90,11 @@ TrainedModel clickPackage(const ClickModel &model, const FeatureSchema &schema)
         putNet(trained, "net" + std::to_string(k), model.nets[k]);
     for (std::size_t k = 0; k < model.treeSets.size(); ++k) {
         const auto name = "trees" + std::to_string(k);
-        const auto columns = columnsOf(model.treeSets[k].trees);
-        put(trained, name + ".feature", "I32", columns.feature);
-        put(trained, name + ".left", "I32", columns.left);
-        put(trained, name + ".value", "F32", columns.value);
-        put(trained, name + ".missing", "I8", columns.missing);
-        put(trained, name + ".roots", "I32", columns.roots);
-        put(trained, name + ".means", "F32", model.treeSets[k].means);
-        settings[name + ".base"] = columns.base;
+        addTrees(trained, name, model.treeSets[k].trees);
+        put(trained, name + ".means", model.treeSets[k].means);
     }
     if (!model.blend.points.empty())
-        put(trained, "calibration", "F32", model.blend.points,
+        put(trained, "calibration", model.blend.points,
             {static_cast<std::int64_t>(model.blend.points.size()), 2});
     auto features = encode(schema);
     trained.manifest.featureSchema = hex(sha256(features));

@@ -1,8 +1,8 @@
 #include "engine/training/ctr/ctr_family.h"
 
 #include "engine/data/labelled_rows.h"
+#include "engine/data/output_file.h"
 #include "engine/data/parallel.h"
-#include "engine/training/ctr/answer_file.h"
 #include "engine/training/ctr/click_metrics.h"
 #include "engine/training/ctr/click_package.h"
 
@@ -315,7 +315,7 @@ public:
         auto rows = ModelRows::open(order.in, **scorer);
         if (!rows)
             return tl::unexpected(rows.error());
-        auto out = AnswerFile::create(order.out);
+        auto out = OutputFile::open(order.out);
         if (!out)
             return tl::unexpected(out.error());
         BlockScorer block(**scorer, order.threads);
@@ -345,7 +345,7 @@ public:
             if (monitor.stop().stop_requested())
                 return stopped();
         }
-        DR_RETURN_IF_ERROR(out->finish());
+        DR_RETURN_IF_ERROR(out->commit());
         answered.notes["unseen values"] = block.unseen();
         answered.notes["ignored columns"] = rows->map().extra;
         if (rows->source().repeatedHeaders() > 0)

@@ -1,6 +1,7 @@
 #include "engine/training/ctr/net_trainer.h"
 
 #include "engine/base/random.h"
+#include "engine/scoring/torch_guard.h"
 #include "engine/training/ctr/embedding_table.h"
 
 #include <ATen/Parallel.h>
@@ -16,7 +17,6 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -404,14 +404,8 @@ Result<TrainedNet> trainNet(const ClickRows &rows, const ClickNetShape &shape,
                             const Clock &clock,
                             const std::function<bool(const NetRound &)> &onRound)
 {
-    try {
-        return train(rows, shape, trainRows, validation, options, clock, onRound);
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "LibTorch: " + std::string(error.what()));
-    }
+    return torchGuarded(
+        [&] { return train(rows, shape, trainRows, validation, options, clock, onRound); });
 }
 
 } // namespace engine

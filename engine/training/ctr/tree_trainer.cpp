@@ -2,6 +2,7 @@
 
 #include "engine/training/ctr/click_metrics.h"
 #include "engine/training/trees/booster.h"
+#include "engine/training/trees/tree_columns.h"
 
 #include <algorithm>
 #include <cmath>
@@ -73,15 +74,6 @@ private:
     std::vector<Count> m_all;
     double m_smoothing;
 };
-
-TreeModel firstTrees(TreeModel model, std::size_t trees)
-{
-    if (trees < model.trees()) {
-        model.nodes.resize(static_cast<std::size_t>(model.roots[trees]));
-        model.roots.resize(trees);
-    }
-    return model;
-}
 
 } // namespace
 

@@ -2,52 +2,20 @@
 #include "engine/scoring/demand_features.h"
 #include "engine/training/demand/demand_family.h"
 #include "engine/training/demand/stored_history.h"
+#include "engine/training/trees/tree_columns.h"
 
 namespace engine {
-namespace {
-
-template <class T>
-OwnedTensor tensor(std::string name, const char *dtype, const std::vector<T> &values)
-{
-    const auto *bytes = reinterpret_cast<const std::uint8_t *>(values.data());
-    return {std::move(name),
-            dtype,
-            {static_cast<std::int64_t>(values.size())},
-            Bytes(bytes, bytes + values.size() * sizeof(T))};
-}
-
-void add(TrainedModel &out, const std::string &name, const TreeModel &model)
-{
-    std::vector<std::int32_t> feature, left;
-    std::vector<float> value;
-    std::vector<std::int8_t> missing;
-    for (const auto &node : model.nodes) {
-        feature.push_back(node.feature);
-        left.push_back(node.left);
-        value.push_back(node.value);
-        missing.push_back(node.missingLeft ? 1 : 0);
-    }
-    out.tensors.push_back(tensor(name + ".feature", "I32", feature));
-    out.tensors.push_back(tensor(name + ".left", "I32", left));
-    out.tensors.push_back(tensor(name + ".value", "F32", value));
-    out.tensors.push_back(tensor(name + ".missing", "I8", missing));
-    out.tensors.push_back(tensor(name + ".roots", "I32", model.roots));
-    out.manifest.settings[name + ".base"] = model.base;
-}
-
-} // namespace
-
 TrainedModel packDemand(const DemandModel &model, const DemandOptions &options,
                         const DemandTable *history)
 {
     TrainedModel out;
     out.manifest.family = "demand";
-    add(out, "location", model.location);
-    add(out, "spread", model.spread);
+    addTrees(out, "location", model.location);
+    addTrees(out, "spread", model.spread);
     if (model.positive)
-        add(out, "positive", *model.positive);
+        addTrees(out, "positive", *model.positive);
     if (model.mean)
-        add(out, "mean", *model.mean);
+        addTrees(out, "mean", *model.mean);
     auto &settings = out.manifest.settings;
     settings["horizon"] = options.horizon;
     settings["first_step"] = options.firstStep;

@@ -4,6 +4,7 @@
 #include "engine/scoring/demand_forecaster.h"
 #include "engine/training/demand/training_rows.h"
 #include "engine/training/trees/booster.h"
+#include "engine/training/trees/tree_columns.h"
 
 #include <algorithm>
 #include <cmath>
@@ -72,16 +73,6 @@ TreeModel unpacked(const TrainState::Part &part)
     model.roots = part.roots;
     for (std::size_t i = 0; i < part.feature.size(); ++i)
         model.nodes.push_back({part.feature[i], part.left[i], part.value[i], part.missing[i] != 0});
-    return model;
-}
-
-/// The first `trees` trees; their nodes stand first.
-TreeModel cut(TreeModel model, std::size_t trees)
-{
-    if (trees < model.trees()) {
-        model.nodes.resize(static_cast<std::size_t>(model.roots[trees]));
-        model.roots.resize(trees);
-    }
     return model;
 }
 
@@ -314,7 +305,7 @@ private:
                                         m_options.trees, initial, best);
             if (!validated)
                 return validated;
-            auto kept = cut(*validated, best);
+            auto kept = firstTrees(*validated, best);
             if (heldOut)
                 *heldOut = scoresOf(kept);
             if (isOutOfTime())

@@ -1,8 +1,8 @@
 #include "engine/training/demand/forecast_file.h"
 
+#include "engine/data/output_file.h"
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <limits>
 #include <unordered_map>
 
@@ -129,62 +129,47 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
                                      const ForecastOrder &order, TrainMonitor &monitor)
 {
     static constexpr std::array<double, 3> kLevels{0.1, 0.5, 0.9};
-    const auto partial = std::filesystem::path(order.out.string() + ".partial");
-    const auto cannot = [&](const std::string &what) {
-        std::error_code ignored; // the error that counts is the one being told
-        std::filesystem::remove(partial, ignored);
-        return fail(ErrorCode::Io, "Cannot " + what + " the forecasts to " + order.out.string()
-                                       + "; is the folder there, and is there room?");
-    };
+    auto out = OutputFile::open(order.out);
+    if (!out)
+        return tl::unexpected(out.error());
     std::uint64_t lines = 0;
-    {
-        std::ofstream out(partial, std::ios::binary | std::ios::trunc);
-        if (!out)
-            return cannot("write");
-        out << "series,time,p10,p50,p90,mean" << (order.writesRelative ? ",point\n" : "\n");
-        for (std::size_t s = 0; s < table.series.size(); ++s) {
-            const auto &series = table.series[s];
-            std::size_t steps = static_cast<std::size_t>(order.horizon);
-            for (std::size_t i = 0; i < series.plan; ++i)
-                steps = series.asked[i] != 0 ? std::max(steps, i + 1) : steps;
-            if (steps == 0)
-                continue;
-            const auto stopped = monitor.stop().stop_requested();
-            const auto forecasts = stopped
-                                       ? Result<std::vector<StepForecast>>(tl::unexpected(halted()))
-                                       : model.forecast(historyOf(series),
-                                                        static_cast<int>(std::min<std::size_t>(
-                                                            steps, Forecaster::kMostHorizon + 1)),
-                                                        kLevels);
-            if (!forecasts) {
-                std::error_code ignored; // the error that counts is the one being told
-                std::filesystem::remove(partial, ignored);
-                return tl::unexpected(forecasts.error());
-            }
-            const auto origin = series.first + static_cast<std::int64_t>(series.values.size()) - 1;
-            for (std::size_t i = 0; i < forecasts->size(); ++i) {
-                const auto &step = (*forecasts)[i];
-                out << field(series.id) << ','
-                    << model.timeText(origin + 1 + static_cast<std::int64_t>(i)) << ','
-                    << numberText(step.quantiles[0]) << ',' << numberText(step.quantiles[1]) << ','
-                    << numberText(step.quantiles[2]) << ',' << numberText(step.mean);
-                if (order.writesRelative)
-                    out << ',' << numberText(step.relative);
-                out << '\n';
-                ++lines;
-            }
-            if (s % 64 == 0)
-                monitor.progress("Forecasting series " + std::to_string(s + 1),
-                                 static_cast<double>(s) / static_cast<double>(table.series.size()));
+    std::string text = order.writesRelative ? "series,time,p10,p50,p90,mean,point\n"
+                                            : "series,time,p10,p50,p90,mean\n";
+    for (std::size_t s = 0; s < table.series.size(); ++s) {
+        const auto &series = table.series[s];
+        std::size_t steps = static_cast<std::size_t>(order.horizon);
+        for (std::size_t i = 0; i < series.plan; ++i)
+            steps = series.asked[i] != 0 ? std::max(steps, i + 1) : steps;
+        if (steps == 0)
+            continue;
+        if (monitor.stop().stop_requested())
+            return tl::unexpected(halted());
+        const auto forecasts = model.forecast(
+            historyOf(series),
+            static_cast<int>(std::min<std::size_t>(steps, Forecaster::kMostHorizon + 1)), kLevels);
+        if (!forecasts)
+            return tl::unexpected(forecasts.error());
+        const auto origin = series.first + static_cast<std::int64_t>(series.values.size()) - 1;
+        for (std::size_t i = 0; i < forecasts->size(); ++i) {
+            const auto &step = (*forecasts)[i];
+            text +=
+                field(series.id) + ',' + model.timeText(origin + 1 + static_cast<std::int64_t>(i));
+            for (const double value :
+                 {step.quantiles[0], step.quantiles[1], step.quantiles[2], step.mean})
+                text += ',' + numberText(value);
+            if (order.writesRelative)
+                text += ',' + numberText(step.relative);
+            text += '\n';
+            ++lines;
         }
-        out.flush();
-        if (!out)
-            return cannot("write");
+        DR_RETURN_IF_ERROR(out->write(text));
+        text.clear();
+        if (s % 64 == 0)
+            monitor.progress("Forecasting series " + std::to_string(s + 1),
+                             static_cast<double>(s) / static_cast<double>(table.series.size()));
     }
-    std::error_code error;
-    std::filesystem::rename(partial, order.out, error);
-    if (error)
-        return cannot("put");
+    DR_RETURN_IF_ERROR(out->write(text));
+    DR_RETURN_IF_ERROR(out->commit());
     return lines;
 }
 

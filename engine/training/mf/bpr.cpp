@@ -1,6 +1,7 @@
 #include "engine/training/mf/bpr.h"
 
 #include "engine/base/random.h"
+#include "engine/scoring/wide.h"
 
 #include <ATen/ops/zeros.h>
 
@@ -9,15 +10,6 @@
 #include <cmath>
 #include <numeric>
 #include <thread>
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define DRILLROOM_WIDE __attribute__((target("avx2")))
-#define DRILLROOM_HAS_WIDE 1
-#else
-#define DRILLROOM_WIDE
-#define DRILLROOM_HAS_WIDE 0
-#endif
-#define DRILLROOM_INLINE __attribute__((always_inline)) inline
 
 namespace engine {
 namespace {
@@ -93,11 +85,9 @@ using Step = void (*)(float *, float *, float *, std::size_t, float, float, cons
 
 Step stepFor(std::size_t width)
 {
-#if DRILLROOM_HAS_WIDE
-    if (__builtin_cpu_supports("avx2"))
+    if (hasWide())
         return width == 64 ? stepWide64 : stepWide;
-#endif
-    return width == 64 ? stepPlain : stepPlain;
+    return stepPlain;
 }
 
 } // namespace

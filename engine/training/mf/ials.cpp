@@ -2,6 +2,7 @@
 
 #include "engine/base/random.h"
 #include "engine/model/popularity.h"
+#include "engine/scoring/torch_guard.h"
 #include "engine/training/mf/half_step.h"
 #include "engine/training/rank_metrics.h"
 
@@ -10,7 +11,6 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -276,16 +276,11 @@ Result<IalsModel> trainIals(const Dataset &train, const IalsOptions &options, co
                             const IalsListener &listener, std::stop_token stop)
 {
     DR_RETURN_IF_ERROR(check(train, options));
-    try {
+    return trainingGuarded([&] {
         const c10::InferenceMode inference;
         at::set_num_threads(1); // the threads are ours, see half_step.h
         return Trainer(train, options, clock, listener, std::move(stop)).run();
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "Training failed in LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "Training failed: " + std::string(error.what()));
-    }
+    });
 }
 
 Result<std::string> writeMfPackage(const std::filesystem::path &folder, const IalsModel &model,

@@ -1,12 +1,12 @@
 #include "engine/training/mf/mf_trainer.h"
 
 #include "engine/model/popularity.h"
+#include "engine/scoring/torch_guard.h"
 #include "engine/training/mf/bpr.h"
 #include "engine/training/mf/factoriser.h"
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -475,18 +475,13 @@ Result<TrainedModel> trainMf(const Dataset &train, const Dataset &valid, const T
     if (order.device != "cpu")
         monitor.note("The family mf trains on the CPU; --device " + order.device
                      + " changes nothing");
-    try {
+    return trainingGuarded([&] {
         const c10::InferenceMode inference;
         at::set_num_threads(1); // the threads are ours, see half_step.h
         return MfTrainer(train, valid, *options, order.seed,
                          static_cast<unsigned>(std::max(1, order.threads)), monitor)
             .run();
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "Training failed in LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "Training failed: " + std::string(error.what()));
-    }
+    });
 }
 
 } // namespace engine

@@ -1,18 +1,9 @@
 #include "engine/training/mf/row_cg.h"
 
 #include "engine/data/parallel.h"
+#include "engine/scoring/wide.h"
 
 #include <algorithm>
-
-// Compiled twice, for AVX2 and for every x86-64, as in engine/scoring/kernels.cpp.
-#if defined(__x86_64__) && defined(__GNUC__)
-#define DRILLROOM_WIDE __attribute__((target("avx2")))
-#define DRILLROOM_HAS_WIDE 1
-#else
-#define DRILLROOM_WIDE
-#define DRILLROOM_HAS_WIDE 0
-#endif
-#define DRILLROOM_INLINE __attribute__((always_inline)) inline
 
 namespace engine {
 namespace {
@@ -116,16 +107,6 @@ DRILLROOM_WIDE void solveWide(const RowSystem &system, std::span<const std::int6
                               float ridge, float *x, float *work)
 {
     solveBody(system, row, ridge, x, work);
-}
-
-bool hasWide()
-{
-#if DRILLROOM_HAS_WIDE
-    static const bool has = __builtin_cpu_supports("avx2") != 0;
-    return has;
-#else
-    return false;
-#endif
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "engine/base/exact_math.h"
 #include "engine/base/random.h"
+#include "engine/scoring/torch_guard.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
@@ -13,7 +14,6 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 
@@ -170,7 +170,7 @@ Result<LatentSpace> latentSpace(const SearchIndex &index, std::span<const Search
     const std::int64_t dims = options.dims, wide = dims + kOver;
     if (n < 2 * wide || counts.words < 2 * wide)
         return LatentSpace{};
-    try {
+    return torchGuarded([&]() -> Result<LatentSpace> {
         const c10::InferenceMode inference;
         auto start = at::empty({counts.words, wide});
         Random random(options.seed, kStartStream);
@@ -202,12 +202,7 @@ Result<LatentSpace> latentSpace(const SearchIndex &index, std::span<const Search
         std::transform(numbers, numbers + n, space.group.begin(),
                        [](std::int64_t g) { return static_cast<std::uint32_t>(g); });
         return space;
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "LibTorch: " + std::string(error.what()));
-    }
+    });
 }
 
 } // namespace engine

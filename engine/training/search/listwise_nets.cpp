@@ -2,6 +2,7 @@
 
 #include "engine/base/exact_math.h"
 #include "engine/base/random.h"
+#include "engine/scoring/torch_guard.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -9,7 +10,6 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 
@@ -164,15 +164,10 @@ Result<RankerNets> train(const RankingRows &rows, const ListNetOptions &options,
 Result<RankerNets> trainNets(const RankingRows &rows, const ListNetOptions &options,
                              std::stop_token stop)
 {
-    try {
+    return torchGuarded([&] {
         const c10::InferenceMode inference;
         return train(rows, options, stop);
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "LibTorch: " + std::string(error.what()));
-    }
+    });
 }
 
 } // namespace engine

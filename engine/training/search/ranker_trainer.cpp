@@ -32,7 +32,7 @@ struct Blend
 
 struct Parts
 {
-    BoostedTrees trees;
+    TreeModel trees;
     RankerNets nets;
 };
 

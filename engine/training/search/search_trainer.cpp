@@ -1,6 +1,8 @@
 #include "engine/training/search/search_trainer.h"
 
 #include "engine/base/digest.h"
+#include "engine/training/owned_tensor.h"
+#include "engine/training/trees/tree_columns.h"
 
 #include <array>
 #include <cstring>
@@ -8,53 +10,19 @@
 namespace engine {
 namespace {
 
-template <class T>
-OwnedTensor tensorOf(std::string name, const char *dtype, std::vector<std::int64_t> shape,
-                     const std::vector<T> &values)
-{
-    OwnedTensor out{std::move(name), dtype, std::move(shape), {}};
-    out.data.resize(values.size() * sizeof(T));
-    if (!values.empty())
-        std::memcpy(out.data.data(), values.data(), out.data.size());
-    return out;
-}
-
 void addSpace(TrainedModel &model, const std::string &name, const LatentSpace &space)
 {
     if (space.dims == 0)
         return;
     const auto dims = static_cast<std::int64_t>(space.dims);
     const auto n = static_cast<std::int64_t>(space.group.size());
-    model.tensors.push_back(tensorOf(name + ".products", "F32", {n, dims}, space.products));
+    model.tensors.push_back(ownedTensor(name + ".products", "F32", space.products, {n, dims}));
     if (!space.words.empty())
         model.tensors.push_back(
-            tensorOf(name + ".words", "F32",
-                     {static_cast<std::int64_t>(space.words.size()) / dims, dims}, space.words));
+            ownedTensor(name + ".words", "F32", space.words,
+                        {static_cast<std::int64_t>(space.words.size()) / dims, dims}));
     const std::vector<std::int32_t> group(space.group.begin(), space.group.end());
-    model.tensors.push_back(tensorOf(name + ".group", "I32", {n}, group));
-}
-
-void addTrees(TrainedModel &model, const BoostedTrees &trees)
-{
-    if (trees.roots().empty())
-        return;
-    std::vector<std::int32_t> feature, left, right;
-    std::vector<float> threshold, value;
-    for (const auto &node : trees.nodes()) {
-        feature.push_back(node.feature);
-        left.push_back(node.left);
-        right.push_back(node.right);
-        threshold.push_back(node.threshold);
-        value.push_back(node.value);
-    }
-    const auto n = static_cast<std::int64_t>(feature.size());
-    model.tensors.push_back(tensorOf("trees.feature", "I32", {n}, feature));
-    model.tensors.push_back(tensorOf("trees.threshold", "F32", {n}, threshold));
-    model.tensors.push_back(tensorOf("trees.value", "F32", {n}, value));
-    model.tensors.push_back(tensorOf("trees.left", "I32", {n}, left));
-    model.tensors.push_back(tensorOf("trees.right", "I32", {n}, right));
-    model.tensors.push_back(tensorOf(
-        "trees.roots", "I32", {static_cast<std::int64_t>(trees.roots().size())}, trees.roots()));
+    model.tensors.push_back(ownedTensor(name + ".group", "I32", group, {n}));
 }
 
 void addNets(TrainedModel &model, const RankerNets &nets)
@@ -63,12 +31,12 @@ void addNets(TrainedModel &model, const RankerNets &nets)
         return;
     const auto m = static_cast<std::int64_t>(nets.count), w = static_cast<std::int64_t>(nets.width);
     const auto d = static_cast<std::int64_t>(nets.features);
-    model.tensors.push_back(tensorOf("net.mean", "F32", {d}, nets.mean));
-    model.tensors.push_back(tensorOf("net.scale", "F32", {d}, nets.scale));
-    model.tensors.push_back(tensorOf("net.hidden", "F32", {m, w, d}, nets.hidden));
-    model.tensors.push_back(tensorOf("net.bias", "F32", {m, w}, nets.bias));
-    model.tensors.push_back(tensorOf("net.out", "F32", {m, w}, nets.out));
-    model.tensors.push_back(tensorOf("net.linear", "F32", {m, d}, nets.linear));
+    model.tensors.push_back(ownedTensor("net.mean", "F32", nets.mean, {d}));
+    model.tensors.push_back(ownedTensor("net.scale", "F32", nets.scale, {d}));
+    model.tensors.push_back(ownedTensor("net.hidden", "F32", nets.hidden, {m, w, d}));
+    model.tensors.push_back(ownedTensor("net.bias", "F32", nets.bias, {m, w}));
+    model.tensors.push_back(ownedTensor("net.out", "F32", nets.out, {m, w}));
+    model.tensors.push_back(ownedTensor("net.linear", "F32", nets.linear, {m, d}));
 }
 
 void addRanker(TrainedModel &model, const TrainedRanker &ranker)
@@ -78,7 +46,8 @@ void addRanker(TrainedModel &model, const TrainedRanker &ranker)
     settings["rank.bm25"] = ranker.model.bm25;
     settings["rank.trees"] = ranker.model.treesWeight;
     settings["rank.nets"] = ranker.model.netsWeight;
-    addTrees(model, ranker.model.trees);
+    if (!ranker.model.trees.roots.empty())
+        addTrees(model, "trees", ranker.model.trees);
     addNets(model, ranker.model.nets);
     for (const auto &[name, value] : ranker.metrics)
         model.manifest.metrics[name] = value;
@@ -203,7 +172,7 @@ TrainedModel searchModel(const SearchCatalogue &catalogue, const SearchOptions &
         numbers.push_back(catalogue.popularity[p]);
     }
     model.tensors.push_back(
-        tensorOf("products.numbers", "F32", {static_cast<std::int64_t>(n), 2}, numbers));
+        ownedTensor("products.numbers", "F32", numbers, {static_cast<std::int64_t>(n), 2}));
     // Without a ranker nobody reads the spaces.
     if (ranker.model.treesWeight != 0 || ranker.model.netsWeight != 0) {
         addSpace(model, "text", catalogue.text);

@@ -92,7 +92,7 @@ public:
     }
 
     /// One more tree, appended to `nodes`.
-    void grow(std::vector<TreeNode> &nodes)
+    void grow(std::vector<TreeModel::Node> &nodes)
     {
         if (m_options.isLambda)
             lambdas();
@@ -124,7 +124,7 @@ public:
                 const auto &node = nodes[at];
                 const float value =
                     m_rows.values[i * m_rows.features + static_cast<std::size_t>(node.feature)];
-                at = static_cast<std::size_t>(value > node.threshold ? node.right : node.left);
+                at = static_cast<std::size_t>(node.left) + (value > node.value ? 1 : 0);
             }
             m_scores[i] += static_cast<double>(nodes[at].value);
         }
@@ -271,14 +271,13 @@ private:
         }
     }
 
-    void split(std::vector<Leaf> &leaves, std::size_t which, std::vector<TreeNode> &nodes)
+    void split(std::vector<Leaf> &leaves, std::size_t which, std::vector<TreeModel::Node> &nodes)
     {
         auto whole = std::move(leaves[which]);
         auto &node = nodes[whole.node];
         node.feature = static_cast<std::int32_t>(whole.feature);
-        node.threshold = m_bins.edges[whole.feature][whole.bin];
+        node.value = m_bins.edges[whole.feature][whole.bin];
         node.left = static_cast<std::int32_t>(nodes.size());
-        node.right = node.left + 1;
         Leaf left, right;
         left.node = nodes.size();
         right.node = nodes.size() + 1;
@@ -305,8 +304,7 @@ private:
 
 } // namespace
 
-BoostedTrees trainTrees(const RankingRows &rows, const RankTreeOptions &options,
-                        std::stop_token stop)
+TreeModel trainTrees(const RankingRows &rows, const RankTreeOptions &options, std::stop_token stop)
 {
     if (rows.rows() == 0)
         return {};
@@ -314,19 +312,20 @@ BoostedTrees trainTrees(const RankingRows &rows, const RankTreeOptions &options,
     std::vector<Forest> forests;
     for (int f = 0; f < options.forests; ++f)
         forests.emplace_back(rows, bins, options, static_cast<std::uint64_t>(f));
-    std::vector<TreeNode> nodes;
-    std::vector<std::int32_t> roots;
+    TreeModel model;
     for (int t = 0; t < options.trees; ++t) {
         for (auto &forest : forests) {
             if (stop.stop_requested())
                 return {};
-            roots.push_back(static_cast<std::int32_t>(nodes.size()));
-            forest.grow(nodes);
+            model.roots.push_back(static_cast<std::int32_t>(model.nodes.size()));
+            forest.grow(model.nodes);
         }
     }
-    for (auto &node : nodes)
-        node.value /= static_cast<float>(options.forests);
-    return {std::move(nodes), std::move(roots)};
+    for (auto &node : model.nodes) {
+        if (node.feature < 0)
+            node.value /= static_cast<float>(options.forests);
+    }
+    return model;
 }
 
 } // namespace engine

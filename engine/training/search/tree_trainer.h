@@ -5,7 +5,7 @@
 // and of the features; several such forests are averaged. One thread, plain loops: the same rows,
 // options and seed give the same trees anywhere.
 
-#include "engine/scoring/boosted_trees.h"
+#include "engine/scoring/tree_model.h"
 #include "engine/training/search/ranking_rows.h"
 
 #include <stop_token>
@@ -26,7 +26,7 @@ struct RankTreeOptions
 
 /// Roots are ordered round by round (the first tree of every forest, the second ...), so that a
 /// prefix of `forests` x n roots is the model after n rounds. Empty when stopped.
-[[nodiscard]] BoostedTrees trainTrees(const RankingRows &rows, const RankTreeOptions &options,
-                                      std::stop_token stop = {});
+[[nodiscard]] TreeModel trainTrees(const RankingRows &rows, const RankTreeOptions &options,
+                                   std::stop_token stop = {});
 
 } // namespace engine

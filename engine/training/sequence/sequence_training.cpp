@@ -1,9 +1,8 @@
 #include "engine/training/sequence/sequence_training.h"
 
 #include "engine/model/popularity.h"
+#include "engine/scoring/torch_guard.h"
 #include "engine/training/sequence/sequence_package.h"
-
-#include <c10/util/Exception.h>
 
 namespace engine {
 namespace {
@@ -145,14 +144,7 @@ Result<TrainedModel> trainSequence(const Dataset &train, const Dataset &valid,
         return fail(ErrorCode::InvalidInput,
                     "Cannot train a sequence model: no shopper has two events; try --family mf or "
                     "popularity");
-    try {
-        return trained(train, valid, order, monitor, disturb);
-    } catch (const c10::Error &error) {
-        return fail(ErrorCode::Internal,
-                    "Training failed in LibTorch: " + std::string(error.what_without_backtrace()));
-    } catch (const std::exception &error) {
-        return fail(ErrorCode::Internal, "Training failed: " + std::string(error.what()));
-    }
+    return trainingGuarded([&] { return trained(train, valid, order, monitor, disturb); });
 }
 
 } // namespace engine
