@@ -3,6 +3,8 @@
 #include "engine/training/demand/demand_family.h"
 #include "engine/training/demand/stored_history.h"
 
+#include <algorithm>
+
 namespace engine {
 namespace {
 
@@ -48,6 +50,10 @@ TrainedModel packDemand(const DemandModel &model, const DemandOptions &options,
         add(out, "positive", *model.positive);
     if (model.mean)
         add(out, "mean", *model.mean);
+    // Wide elements first: a tensor must begin on a multiple of its element size.
+    std::stable_sort(out.tensors.begin(), out.tensors.end(), [](const auto &a, const auto &b) {
+        return (a.dtype != "I8") > (b.dtype != "I8");
+    });
     auto &settings = out.manifest.settings;
     settings["horizon"] = options.horizon;
     settings["first_step"] = options.firstStep;
@@ -55,7 +61,7 @@ TrainedModel packDemand(const DemandModel &model, const DemandOptions &options,
     settings["season"] = model.schema.season;
     settings["leaves"] = options.leaves;
     settings["rate"] = options.rate;
-    settings["relative_point"] = options.point == "relative" ? 1 : 0;
+    settings["point"] = options.point == "relative" ? 1 : options.point == "root" ? 2 : 0;
     settings["sum_duplicates"] = options.rules.duplicates == "sum"    ? 1
                                  : options.rules.duplicates == "last" ? 0
                                                                       : 2;

@@ -136,12 +136,14 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
         return fail(ErrorCode::Io, "Cannot " + what + " the forecasts to " + order.out.string()
                                        + "; is the folder there, and is there room?");
     };
+    const bool writesPoint = order.point != ForecastOrder::Point::None;
+    const bool isRelative = order.point == ForecastOrder::Point::Relative;
     std::uint64_t lines = 0;
     {
         std::ofstream out(partial, std::ios::binary | std::ios::trunc);
         if (!out)
             return cannot("write");
-        out << "series,time,p10,p50,p90,mean" << (order.writesRelative ? ",point\n" : "\n");
+        out << "series,time,p10,p50,p90,mean" << (writesPoint ? ",point\n" : "\n");
         for (std::size_t s = 0; s < table.series.size(); ++s) {
             const auto &series = table.series[s];
             std::size_t steps = static_cast<std::size_t>(order.horizon);
@@ -168,8 +170,8 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
                     << model.timeText(origin + 1 + static_cast<std::int64_t>(i)) << ','
                     << numberText(step.quantiles[0]) << ',' << numberText(step.quantiles[1]) << ','
                     << numberText(step.quantiles[2]) << ',' << numberText(step.mean);
-                if (order.writesRelative)
-                    out << ',' << numberText(step.relative);
+                if (writesPoint)
+                    out << ',' << numberText(isRelative ? step.relative : step.root);
                 out << '\n';
                 ++lines;
             }
