@@ -74,16 +74,23 @@ Result<TensorEntry> readEntry(const std::string &name, const nlohmann::json &val
 
 Result<Bytes> writeSafetensors(std::span<const TensorSource> tensors)
 {
+    // Wide elements first: so each tensor begins on a multiple of its element size without holes.
+    std::vector<const TensorSource *> placed;
+    for (const auto &tensor : tensors)
+        placed.push_back(&tensor);
+    std::stable_sort(placed.begin(), placed.end(), [](const auto *a, const auto *b) {
+        return bytesOf(a->dtype) > bytesOf(b->dtype);
+    });
     auto header = nlohmann::json::object();
     std::size_t at = 0;
-    for (const auto &tensor : tensors) {
+    for (const auto *source : placed) {
+        const auto &tensor = *source;
         const auto size = sizeOf(tensor.dtype, tensor.shape);
         if (bytesOf(tensor.dtype) == 0 || !size || *size != tensor.data.size()
-            || header.contains(tensor.name) || tensor.name.empty()
-            || at % bytesOf(tensor.dtype) != 0)
+            || header.contains(tensor.name) || tensor.name.empty())
             return fail(ErrorCode::InvalidInput,
                         "The tensor \"" + tensor.name
-                            + "\" cannot be written: name, dtype, shape, size or order is wrong");
+                            + "\" cannot be written: name, dtype, shape or size is wrong");
         header[tensor.name] = {
             {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {at, at + *size}}};
         at += *size;
@@ -96,8 +103,8 @@ Result<Bytes> writeSafetensors(std::span<const TensorSource> tensors)
     Writer writer;
     writer(static_cast<std::uint64_t>(text.size()));
     writer.raw({reinterpret_cast<const std::uint8_t *>(text.data()), text.size()});
-    for (const auto &tensor : tensors)
-        writer.raw(tensor.data);
+    for (const auto *tensor : placed)
+        writer.raw(tensor->data);
     return writer.take();
 }
 

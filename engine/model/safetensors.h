@@ -9,7 +9,8 @@ namespace engine {
 
 inline constexpr std::size_t kSafetensorsHeaderCap = 1 << 20;
 
-/// Tensors in the given order, no holes. Each TensorSource's data must have the size of its shape.
+/// Wider elements first, else in the given order, no holes. Each TensorSource's data must have the
+/// size of its shape.
 [[nodiscard]] Result<Bytes> writeSafetensors(std::span<const TensorSource> tensors);
 
 /// The tensors of a file's bytes, sorted by place. InvalidInput names `file` and the byte or the

@@ -449,7 +449,8 @@ void TestCtr::sparseRowsAreLearned()
     const auto values = predict(package, "1 1:1 1003:1 100007:1\n2:1 1001:1 99:1\n", "libsvm");
     QVERIFY2(values, values ? "" : values.error().text().c_str());
     QCOMPARE(values->size(), std::size_t{2});
-    QVERIFY((*values)[0] > 0.6 && (*values)[1] < 0.3);
+    QVERIFY2((*values)[0] > 0.3 && (*values)[1] < 0.1,
+             qPrintable(QString("%1 %2").arg((*values)[0]).arg((*values)[1])));
     QCOMPARE(m_answered.notes.at("unseen values"), std::uint64_t{1});
     const auto broken = predict(package, "1 1:1 x:1\n", "libsvm");
     QVERIFY(!broken && broken.error().text().find("index:value") != std::string::npos);
@@ -653,7 +654,7 @@ void TestCtr::noModelBeatsTheOracle()
 {
     auto recipe = *syntheticAdsRecipe("tiny");
     const SyntheticAds ads(recipe, 1);
-    constexpr std::uint64_t kTrain = 2'400, kEnd = 3'200;
+    constexpr std::uint64_t kTrain = 9'600, kEnd = 11'200;
     const auto trained =
         train(ads.csv(0, kTrain), "order=view", {"folds=2", "epochs=8", "tree_rate=0.1"});
     QVERIFY2(trained, trained ? "" : trained.error().text().c_str());

@@ -202,8 +202,12 @@ void TestEvaluate::threadsChangeNothing()
     for (int user = 0; user < 300; ++user) {
         train += "u" + QByteArray::number(user);
         test += "u" + QByteArray::number(user);
+        // Six different items at least, so that nobody is cold.
         for (int i = 0; i < 8; ++i)
-            (i < 6 ? train : test) += " i" + QByteArray::number(qulonglong(random.below(90)));
+            (i < 6 ? train : test) +=
+                " i"
+                + QByteArray::number(qulonglong(15 * static_cast<unsigned>(i % 6))
+                                     + qulonglong(random.below(15)));
         train += '\n';
         test += '\n';
     }
