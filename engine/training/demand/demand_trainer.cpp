@@ -425,8 +425,7 @@ private:
         return {};
     }
 
-    /// The share of the mean with the least mean over series of the root mean squared error, each
-    /// series in units of its own root mean square.
+    /// The share of the mean with the least mean over series of the root mean squared error.
     void learnRootFactor(const std::vector<double> &mean)
     {
         struct Sums
@@ -451,8 +450,7 @@ private:
             for (const auto &[series, sums] : all) {
                 const double error =
                     sums.squares - 2 * share * sums.cross + share * share * sums.means;
-                const double scale = std::sqrt((sums.squares + sums.means) / sums.count) + 1e-9;
-                cost += std::sqrt(std::max(0.0, error) / sums.count) / scale;
+                cost += std::sqrt(std::max(0.0, error) / sums.count);
             }
             if (step == 20 || cost < best) {
                 best = cost;
