@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kLawKnots = 201;
 /// Fewer held-out rows that sell than this, and the training rows give spread and law.
 constexpr std::size_t kLeastHeldOut = 60;
+/// A value counts as at most so many times the mean of its history when the mean is learned.
+constexpr double kMostRatio = 50;
 
 /// What a checkpoint holds: finished parts, the one in work, the validation so far.
 struct TrainState
@@ -101,11 +103,14 @@ public:
         }
         holdOut();
         std::vector<float> sells(rows), logs(rows), ratios(rows), weight(rows, 1.0f);
+        std::vector<float> exposure(rows);
         for (std::size_t i = 0; i < rows; ++i) {
             const auto y = static_cast<double>(m_rows.sold[i]);
             sells[i] = y > 0 ? 1.0f : 0.0f;
             logs[i] = y > 0 ? static_cast<float>(std::log(y) - m_rows.level[i]) : 0.0f;
-            ratios[i] = static_cast<float>(y * std::exp(-m_rows.mean[i]));
+            // One large sale of a series that sold next to nothing must not rule the mean.
+            ratios[i] = static_cast<float>(std::min(kMostRatio, y * std::exp(-m_rows.mean[i])));
+            exposure[i] = static_cast<float>(std::exp(0.5 * m_rows.mean[i]));
         }
         auto &model = m_model;
         std::vector<double> heldOut; // location of the held-out rows, before they were learned from
@@ -123,12 +128,16 @@ public:
                 return tl::unexpected(part.error());
             model.positive = std::move(*part);
         }
+        std::vector<double> heldOutMean;
         if (m_options.mean == "trees" || (m_options.mean == "auto" && model.schema.hasZeros)) {
-            part = boost("mean", Loss::Poisson, ratios, weight,
-                         m_initial && m_initial->mean ? &*m_initial->mean : nullptr, nullptr);
+            part = boost("mean", Loss::Poisson, ratios, exposure,
+                         m_initial && m_initial->mean ? &*m_initial->mean : nullptr, &heldOutMean);
             if (!part)
                 return tl::unexpected(part.error());
             model.mean = std::move(*part);
+            for (std::size_t i = 0; i < rows; ++i)
+                heldOutMean[i] = std::exp(std::clamp(heldOutMean[i], -30.0, 30.0) + m_rows.mean[i]);
+            learnRootFactor(heldOutMean);
         }
         return std::move(m_model);
     }
@@ -401,11 +410,45 @@ private:
             if (weight[i] <= 0)
                 continue;
             sold += static_cast<double>(m_rows.sold[i]);
-            meant += std::exp(m_rows.level[i] + location[i])
-                     * meanOfLaw(std::exp(scores[i]), schema.law);
+            meant += std::exp(m_rows.level[i] + location[i]);
         }
-        schema.meanFactor = meant > 0 ? std::clamp(sold / meant, 0.5, 2.0) : 1.0;
+        schema.meanFactor = meant > 0 ? std::clamp(sold / meant, 0.2, 20.0) : 1.0;
         return {};
+    }
+
+    /// The share of the mean with the least mean over series of the root mean squared error.
+    void learnRootFactor(const std::vector<double> &mean)
+    {
+        struct Sums
+        {
+            double count = 0, squares = 0, cross = 0, means = 0;
+        };
+        std::map<std::uint32_t, Sums> all;
+        for (std::size_t i = 0; i < mean.size(); ++i) {
+            if (!m_isHeldOut[i])
+                continue;
+            const auto y = static_cast<double>(m_rows.sold[i]);
+            auto &sums = all[m_rows.series[i]];
+            sums.count += 1;
+            sums.squares += y * y;
+            sums.cross += y * mean[i];
+            sums.means += mean[i] * mean[i];
+        }
+        double best = 0;
+        for (int step = 20; step >= 5; --step) { // of the same worth, the larger share
+            const double share = step / 20.0;
+            double cost = 0;
+            for (const auto &[series, sums] : all) {
+                const double error =
+                    sums.squares - 2 * share * sums.cross + share * share * sums.means;
+                cost += std::sqrt(std::max(0.0, error) / sums.count);
+            }
+            if (step == 20 || cost < best) {
+                best = cost;
+                m_model.schema.rootFactor = share;
+            }
+        }
+        m_model.metrics["share of the mean for rmse"] = m_model.schema.rootFactor;
     }
 
     DemandOptions m_options;
