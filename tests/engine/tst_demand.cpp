@@ -524,15 +524,15 @@ void TestDemand::forecastWritesWhatIsAskedFor()
 
 void TestDemand::pointsOfOtherAimsAreWritten_data()
 {
-    QTest::addColumn<std::string>("aim");
+    QTest::addColumn<QString>("aim");
     QTest::addColumn<double>("code");
-    QTest::newRow("relative") << std::string("relative") << 1.0;
-    QTest::newRow("root") << std::string("root") << 2.0;
+    QTest::newRow("relative") << QString("relative") << 1.0;
+    QTest::newRow("root") << QString("root") << 2.0;
 }
 
 void TestDemand::pointsOfOtherAimsAreWritten()
 {
-    QFETCH(std::string, aim);
+    QFETCH(QString, aim);
     QFETCH(double, code);
     // Twenty goods that sell 6 in every third period, by chance: the mean is about 2, but the mean
     // over goods of the root mean squared error is least below it, and that of MAPE is 6.
@@ -544,7 +544,7 @@ void TestDemand::pointsOfOtherAimsAreWritten()
                     + (random.below(3) == 0 ? "6\n" : "0\n");
     }
     const auto file = put(text);
-    const auto trained = train(file, {}, {"point=" + aim, "trees=60"});
+    const auto trained = train(file, {}, {"point=" + aim.toStdString(), "trees=60"});
     QVERIFY2(trained.has_value(), trained ? "" : trained.error().text().c_str());
     QCOMPARE(trained->manifest.settings.at("point"), code);
     const double share = trained->manifest.metrics.at("share of the mean for rmse");

@@ -261,9 +261,13 @@ void TestSearch::otherSpellingsAreFound()
 void TestSearch::wordsApartAndTogether()
 {
     const auto index = indexOf(
-        {product("a", "smartwatch black"), product("b", "watch strap"), product("c", "desk lamp")});
+        {product("a", "smartwatch black"), product("b", "watch strap"), product("c", "desk lamp"),
+         product("d", "headset"), product("e", "head band"), product("f", "tea set")});
     const auto scores = scoresOf(index, titles(), "smart watch");
-    QVERIFY(scores[0] > 0 && scores[1] > 0 && scores[2] == 0);
+    QVERIFY(scores[0] > scores[1] && scores[1] > 0 && scores[2] == 0);
+    // Both parts are words of their own here: the thing beats what has one of them.
+    const auto head = scoresOf(index, titles(), "head set");
+    QVERIFY(head[3] > head[4] && head[3] > head[5] && head[4] > 0 && head[5] > 0);
     const auto split = scoresOf(index, titles(), "desklamp");
     QVERIFY(split[2] > 0 && split[0] == 0);
 }
@@ -590,6 +594,12 @@ void TestSearch::badFilesAreNamed_data()
     QTest::newRow("no grade column") << "bad.csv"
                                      << "query,item\na,p1\n"
                                      << "grade";
+    QTest::newRow("no query column") << "bad.csv"
+                                     << "words,item,grade\na,p1,2\n"
+                                     << "--columns query=";
+    QTest::newRow("two catalogues") << "bad.jsonl"
+                                    << "{\"id\": \"p1\", \"title\": \"red shoe\"}\n"
+                                    << "second catalogue";
     QTest::newRow("no item column") << "bad.csv"
                                     << "query,thing,grade\na,p1,2\n"
                                     << "item";

@@ -181,8 +181,8 @@ public:
                "may be missing, other columns are ignored.\n"
                "Settings: models both|net|trees, folds, hold_out, members, calibration "
                "auto|temperature|isotonic, dimension, hidden, layers, interaction dots|pool, "
-               "concat, rate, embedding_rate, decay, embedding_decay, dropout, batch, epochs, "
-               "patience, tree_leaves, tree_least_rows, tree_rounds, tree_patience, tree_rate, "
+               "concat, rate, embedding_rate, embedding_prior, decay, embedding_decay, dropout, "
+               "batch, epochs, patience, tree_leaves, tree_least_rows, tree_rounds, tree_patience, tree_rate, "
                "tree_columns, tree_rows, tree_ridge, tree_smoothing, least_count, vocabulary, "
                "hash_buckets.\n";
     }

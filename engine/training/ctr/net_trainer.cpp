@@ -30,6 +30,14 @@ constexpr std::uint64_t kOrderStream = 0xC7B100000000, kDropStream = 0xC7B2, kWe
 constexpr std::size_t kRoundRows = 500'000;
 constexpr int kWarmUp = 50; ///< steps until Adam's rate is reached
 
+/// Sum of squared gradients of so many rows, each of which is wrong by a half. A step's gradient is
+/// the mean over the batch.
+double priorSquares(const NetOptions &options)
+{
+    const double each = 0.5 / static_cast<double>(options.batch);
+    return options.embeddingPrior * each * each;
+}
+
 /// Copies of everything that a later round may have to come back to.
 struct Snapshot
 {
@@ -42,7 +50,8 @@ class Trainer
 public:
     Trainer(const ClickRows &rows, const ClickNetShape &shape, const NetOptions &options)
         : m_rows(rows), m_shape(shape), m_options(options), m_device(options.device),
-          m_table(shape.codes, shape.dimension, options.seed), m_net(emptyNet(shape)),
+          m_table(shape.codes, shape.dimension, priorSquares(options), options.seed),
+          m_net(emptyNet(shape)),
           m_drop(options.seed, kDropStream)
     {
         Random random(options.seed, kWeightStream);

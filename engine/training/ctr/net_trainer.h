@@ -17,6 +17,7 @@ struct NetOptions
     bool dots = false, concat = true;
     double rate = 0.002;         ///< of Adam; halved when the validation loss does not fall
     double embeddingRate = 0.03; ///< of Adagrad
+    double embeddingPrior = 50;  ///< rows, each half wrong, that Adagrad's sums start with
     double decay = 0.01;         ///< of the MLPs, decoupled as in AdamW
     double embeddingDecay = 1e-5;
     double dropout = 0.2; ///< behind every hidden layer of the top MLP
