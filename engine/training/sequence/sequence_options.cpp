@@ -51,6 +51,8 @@ Result<SequenceOptions> sequenceOptions(const Recipe &recipe, SequenceOptions op
         options.feedForward = 2 * options.factors;
     in.whole("feed-forward", options.feedForward, 8, 4096);
     in.whole("length", options.length, 2, 1000);
+    in.choice("start", options.start, {"random", "spectrum"});
+    in.number("start-scale", options.startScale, 0.001, 10);
     in.choice("task", options.task, {"next", "masked"});
     in.choice("loss", options.loss, {"softmax", "gbce"});
     in.whole("negatives", options.negatives, 1, 100'000);
