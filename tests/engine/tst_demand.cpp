@@ -664,6 +664,12 @@ void TestDemand::badFilesAreRefused_data()
     QTest::newRow("twice") << "series,time,value,value\na,1,2,3\n"
                            << ""
                            << "twice";
+    QTest::newRow("header again") << "series,time,value\na,1,2\nseries,time,value\na,2,2\n"
+                                  << ""
+                                  << ":3:1";
+    QTest::newRow("compressed") << "PK\x03\x04 and so on"
+                                << ""
+                                << "unzip";
     QTest::newRow("text value") << "series,time,value\na,1,2\na,2,many\n"
                                 << ""
                                 << ":3:1";

@@ -22,7 +22,10 @@ private Q_SLOTS:
     void badFiles();
     void badOrders_data();
     void badOrders();
+    void hugeHistory_data();
     void hugeHistory();
+    void otherFamiliesAreTold_data();
+    void otherFamiliesAreTold();
 
 private:
     QString file(const char *name) const { return m_place.file(name); }
@@ -313,17 +316,55 @@ void TestModelCommands::badOrders()
     QVERIFY(!QFile::exists(file("x")));
 }
 
+void TestModelCommands::hugeHistory_data()
+{
+    QTest::addColumn<QString>("family");
+    for (const char *family : {"popularity", "mf", "sequence"})
+        QTest::newRow(family) << QString::fromLatin1(family);
+}
+
 void TestModelCommands::hugeHistory()
 {
+    // One shopper alone, with a million events.
+    QFETCH(QString, family);
     QByteArray line = "one";
     for (int i = 0; i < 1'000'000; ++i)
         line += ' ' + QByteArray::number(i % 50'000);
     write("huge.txt", line + "\n");
-    const auto made = ctl(words("train --family popularity --train %huge.txt --out %huge --json"));
+    const auto package = QStringLiteral("huge-") + family;
+    const auto made = ctl(words("train --train %huge.txt --time-limit 4s --json")
+                          << QStringLiteral("--family") << family << QStringLiteral("--out")
+                          << file(qPrintable(package)));
     QVERIFY2(made.exit == 0, made.err);
-    const auto asked = ctl(words("recommend --model %huge --histories %huge.txt --out %huge.out"));
+    const auto asked = ctl(words("recommend --histories %huge.txt --out %huge.out")
+                           << QStringLiteral("--model") << file(qPrintable(package)));
     QVERIFY2(asked.exit == 0, asked.err);
     QCOMPARE(read(file("huge.out")), QByteArray("one\n")); // everything was taken
+}
+
+void TestModelCommands::otherFamiliesAreTold_data()
+{
+    QTest::addColumn<QByteArray>("line");
+    QTest::addColumn<QByteArray>("says");
+    QTest::newRow("rank") << QByteArray("rank --queries %train.txt") << QByteArray("recommend");
+    QTest::newRow("predict") << QByteArray("predict --in %train.txt") << QByteArray("recommend");
+    QTest::newRow("forecast") << QByteArray("forecast --in %train.txt --horizon 2")
+                              << QByteArray("recommend");
+    for (const char *family : {"mf", "sequence", "search", "ctr", "demand"})
+        QTest::newRow(family) << QByteArray("finetune --train %train.txt --family ") + family
+                              << QByteArray("of the family popularity");
+}
+
+void TestModelCommands::otherFamiliesAreTold()
+{
+    QFETCH(QByteArray, line);
+    QFETCH(QByteArray, says);
+    const auto model = line.startsWith("finetune") ? "--from" : "--model";
+    const auto refused = ctl(words(line.constData()) << QString::fromLatin1(model) << file("pop")
+                                                     << QStringLiteral("--out") << file("x"));
+    QVERIFY2(refused.exit == 4, QByteArray::number(refused.exit) + refused.err);
+    QVERIFY2(refused.err.contains(says), refused.err);
+    QVERIFY(!QFile::exists(file("x")));
 }
 
 QTEST_GUILESS_MAIN(TestModelCommands)
