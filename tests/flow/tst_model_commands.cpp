@@ -3,9 +3,11 @@
 
 #include "engine/data/split.h"
 #include "engine/data/synthetic.h"
+#include "engine/data/synthetic_ads.h"
 #include "tests/support/program.h"
 
 #include <QJsonArray>
+#include <csignal>
 
 class TestModelCommands : public QObject
 {
@@ -26,6 +28,8 @@ private Q_SLOTS:
     void hugeHistory();
     void otherFamiliesAreTold_data();
     void otherFamiliesAreTold();
+    void resumedLikeUninterrupted_data();
+    void resumedLikeUninterrupted();
 
 private:
     QString file(const char *name) const { return m_place.file(name); }
@@ -365,6 +369,66 @@ void TestModelCommands::otherFamiliesAreTold()
     QVERIFY2(refused.exit == 4, QByteArray::number(refused.exit) + refused.err);
     QVERIFY2(refused.err.contains(says), refused.err);
     QVERIFY(!QFile::exists(file("x")));
+}
+
+void TestModelCommands::resumedLikeUninterrupted_data()
+{
+    QTest::addColumn<QByteArray>("line");
+    QTest::newRow("mf") << QByteArray("train --family mf --train %train.txt");
+    QTest::newRow("sequence") << QByteArray(
+        "train --family sequence --train %train.txt --set epochs=6 --set factors=16");
+    QTest::newRow("ctr") << QByteArray(
+        "train --family ctr --train %ads.csv --columns order=view --set epochs=6 --set folds=2 "
+        "--set tree_rounds=80");
+    QTest::newRow("demand") << QByteArray("train --family demand --train %days.csv --set trees=60");
+}
+
+void TestModelCommands::resumedLikeUninterrupted()
+{
+    QFETCH(QByteArray, line);
+    const QString name = QString::fromLatin1(QTest::currentDataTag());
+    if (name == QStringLiteral("ctr")) {
+        const engine::SyntheticAds ads(*engine::syntheticAdsRecipe("tiny"), 1);
+        write("ads.csv", QByteArray::fromStdString(ads.csv(0, 1500)));
+    }
+    if (name == QStringLiteral("demand")) {
+        QByteArray rows = "series,time,value\n";
+        for (int s = 0; s < 40; ++s) {
+            for (int day = 1; day <= 150; ++day)
+                rows += QByteArray("s%1,%2,%3\n")
+                            .replace("%1", QByteArray::number(s))
+                            .replace("%2", QByteArray::number(day))
+                            .replace("%3", QByteArray::number((s * day + day % 7) % 11));
+        }
+        write("days.csv", rows);
+    }
+    const auto order = [&](const QString &out) {
+        return words(line.constData())
+               << QStringLiteral("--json") << QStringLiteral("--checkpoint-every")
+               << QStringLiteral("0") << QStringLiteral("--out") << out;
+    };
+    const auto straight = file(qPrintable(name + QStringLiteral("-straight")));
+    const auto whole = ctl(order(straight));
+    QVERIFY2(whole.exit == 0, whole.err);
+    const auto parts = file(qPrintable(name + QStringLiteral("-parts")));
+    QProcess process;
+    m_place.prepare(process, "drillctl", order(parts));
+    process.start();
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(parts + QStringLiteral(".checkpoint")), 60'000);
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(60'000));
+    QVERIFY2(process.exitCode() != 0, "it was over before it could be stopped");
+    QVERIFY(!QFile::exists(parts));
+    const auto rest = ctl(order(parts) << QStringLiteral("--resume"));
+    QVERIFY2(rest.exit == 0, rest.err);
+    QVERIFY(rest.json()[QStringLiteral("resumed")].toBool());
+    QVERIFY(!QFile::exists(parts + QStringLiteral(".checkpoint")));
+    for (const auto &entry : QDir(straight).entryList(QDir::Files)) {
+        if (!entry.startsWith(QStringLiteral("manifest"))) // it tells the seconds
+            QVERIFY2(read(straight + QLatin1Char('/') + entry)
+                         == read(parts + QLatin1Char('/') + entry),
+                     qPrintable(entry));
+    }
 }
 
 QTEST_GUILESS_MAIN(TestModelCommands)
