@@ -561,13 +561,16 @@ void TestDemand::pointsOfOtherAimsAreWritten()
                            .split('\n', Qt::SkipEmptyParts);
     QCOMPARE(lines.front(), QString("series,time,p10,p50,p90,mean,point"));
     QCOMPARE(int(lines.size()), 41);
+    double meanOfAll = 0;
     for (int i = 1; i < lines.size(); ++i) {
         const auto fields = lines[i].split(',');
         const double mean = fields[5].toDouble(), point = fields[6].toDouble();
-        QVERIFY2(mean > 1 && mean < 3.5, qPrintable(lines[i]));
+        meanOfAll += mean / 40;
+        QVERIFY2(mean > 0 && mean < 6, qPrintable(lines[i]));
         QVERIFY2(aim == "root" ? std::abs(point - share * mean) < 0.01 * mean : point == 6,
                  qPrintable(lines[i]));
     }
+    QVERIFY2(meanOfAll > 1.4 && meanOfAll < 2.8, qPrintable(QString::number(meanOfAll)));
 }
 
 void TestDemand::planAloneGoesOnFromTheTrainingData()
@@ -664,9 +667,6 @@ void TestDemand::badFilesAreRefused_data()
     QTest::newRow("twice") << "series,time,value,value\na,1,2,3\n"
                            << ""
                            << "twice";
-    QTest::newRow("header again") << "series,time,value\na,1,2\nseries,time,value\na,2,2\n"
-                                  << ""
-                                  << ":3:1";
     QTest::newRow("compressed") << "PK\x03\x04 and so on"
                                 << ""
                                 << "unzip";

@@ -35,6 +35,7 @@ SequenceOptions defaultSequence(const Dataset &train)
     options.piece = std::clamp(options.batch / 2, 128, 2048);
     options.learningRate = events < 50'000 ? 3e-3 : 1e-3;
     options.average = events < 50'000 ? 0.99 : 0.999;
+    options.start = events < 50'000 ? "spectrum" : "random";
     // A step costs about as much for 1,000 items as for one; huge catalogues gain from more.
     options.negatives = static_cast<int>(std::clamp<std::uint64_t>(train.items / 4, 1000, 3000));
     return options;
