@@ -201,7 +201,7 @@ public:
   settings         ranker auto|bm25|trees|nets|both; k1 b weight-title weight-description
                    weight-long-text weight-supplier weight-category weight-attributes weight-names
                    plurals english|s|keep; latent-dims latent-per-group; folds negatives
-                   negative-weight; tree-loss lambdarank|squares trees leaves forests leaf-rows
+                   negative-weight; tree-loss auto|lambdarank|squares trees leaves forests leaf-rows
                    tree-rate tree-l2 feature-share query-share; nets net-width net-steps net-rate
                    net-decay; click-rounds click-prior.)";
     }
