@@ -55,14 +55,13 @@ def main():
     walls, cpus = [], []
     last = [time.perf_counter(), time.process_time()]
 
-    def tell(iteration, _, __=None):
+    def tell(*_):
         now = [time.perf_counter(), time.process_time()]
         walls.append(now[0] - last[0])
         cpus.append(now[1] - last[1])
         last[:] = now
 
-    model.fit_callback = tell
-    model.fit(train, show_progress=False)
+    model.fit(train, show_progress=False, callback=tell)
     # The first iteration holds the transposition, too.
     print(f"implicit iteration: median {statistics.median(walls[1:]):.3f} s "
           f"({statistics.median(cpus[1:]):.3f} s of CPU), best {min(walls[1:]):.3f} s")
