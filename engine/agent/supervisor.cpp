@@ -81,9 +81,12 @@ void Shop::resetAfterController()
         traffic->line->tellStopLoad();
     if (const auto *gateway = find("gateway"); gateway && gateway->line)
         gateway->line->tellSwitches(m_switches);
-    for (auto &process : m_processes)
-        if (process.state == ProcessState::Down && !process.startAt && !process.plan.attachedAt)
+    // Nor wait out what the faults of that run made the supervisor back off.
+    for (auto &process : m_processes) {
+        process.backOff = Micros{0};
+        if (process.state == ProcessState::Down && !process.plan.attachedAt)
             process.startAt = m_clock.now();
+    }
 }
 
 void Shop::onStarted(const ProcessStarted &report)

@@ -100,6 +100,22 @@ eachSketch(std::span<const std::uint8_t> data,
 
 } // namespace pyramid
 
+namespace pyramid {
+
+/// Rows with afterT < t <= toT, sketches with afterSketch < key <= toSketch.
+struct Part
+{
+    std::int64_t afterT = INT64_MIN, toT = INT64_MAX;
+    std::int64_t afterSketch = INT64_MIN, toSketch = INT64_MAX;
+};
+
+/// Derives the pyramid of a part of a file from its rows and sketches, in the writer's order, and
+/// hands each finished chunk to `use`; its error ends it.
+[[nodiscard]] Result<> derive(RecordingReader &reader, const Part &part,
+                              const std::function<Result<>(const Chunk &)> &use);
+
+} // namespace pyramid
+
 /// Builds the pyramid again from rows and sketches and compares it with the file's, byte for byte.
 /// Untrusted: it differs; anything else: the file could not be read. `chunks` counts what was
 /// compared. Files older than the pyramid must have none.

@@ -18,18 +18,23 @@ class SketchStream
 public:
     explicit SketchStream(RecordingReader &reader) : m_reader(reader) {}
 
-    Result<> open()
+    Result<> open(const pyramid::Part &part)
     {
-        auto prepared = m_reader.database().prepare("SELECT key, data FROM sketch ORDER BY key");
+        auto prepared = m_reader.database().prepare(
+            "SELECT key, data FROM sketch WHERE key > ? AND key <= ? ORDER BY key");
         if (!prepared)
             return tl::unexpected(prepared.error());
         m_statement = std::move(*prepared);
+        m_statement.bind(1, part.afterSketch).bind(2, part.toSketch);
         return next();
     }
-    /// Gives the builder all whole seconds that ended by `t`.
-    Result<> feed(pyramid::Builder &builder, std::int64_t t)
+    /// Gives the builder all whole seconds that ended by `t`. A part may hold sketches of seconds
+    /// before its first row: the builder is taken there first.
+    Result<> feed(pyramid::Builder &builder, std::int64_t t, bool isBeforeRows)
     {
-        while (m_isThere && (schema::secondOf(m_statement.integer(0)) + 1) * 1'000'000 <= t) {
+        while (m_isThere && (second() + 1) * 1'000'000 <= t) {
+            if (isBeforeRows)
+                builder.advance(second() * 1'000'000);
             const auto sketch = Sketch::decode(m_statement.blob(1));
             if (!sketch)
                 return differs("a sketch cannot be read");
@@ -40,6 +45,7 @@ public:
     }
 
 private:
+    [[nodiscard]] std::int64_t second() const { return schema::secondOf(m_statement.integer(0)); }
     Result<> next()
     {
         const auto more = m_statement.step();
@@ -55,21 +61,43 @@ private:
 
 } // namespace
 
+Result<> pyramid::derive(RecordingReader &reader, const Part &part,
+                         const std::function<Result<>(const Chunk &)> &use)
+{
+    Builder builder;
+    for (const auto &column : reader.columns())
+        builder.addColumn(column.fold);
+    SketchStream sketches(reader);
+    DR_RETURN_IF_ERROR(sketches.open(part));
+    bool isBeforeRows = true;
+    const auto take = [&](const RowView &row) -> Result<> {
+        // In the order of the writer: seconds that ended before this row, the row, its own second.
+        DR_RETURN_IF_ERROR(sketches.feed(builder, row.t - kWindow.count(), isBeforeRows));
+        isBeforeRows = false;
+        builder.row(row.t, row.values);
+        DR_RETURN_IF_ERROR(sketches.feed(builder, row.t, false));
+        builder.advance(row.t);
+        for (const auto &chunk : builder.take())
+            DR_RETURN_IF_ERROR(use(chunk));
+        return {};
+    };
+    Result<> outcome; // rows() has no way to stop early
+    DR_RETURN_IF_ERROR(reader.rows(part.afterT, part.toT, [&](const RowView &row) {
+        if (outcome)
+            outcome = take(row);
+    }));
+    return outcome;
+}
+
 Result<> checkPyramid(RecordingReader &reader, std::uint64_t *chunks)
 {
     auto &database = reader.database();
     database.renewBudget();
-    pyramid::Builder builder;
-    for (const auto &column : reader.columns())
-        builder.addColumn(column.fold);
-    SketchStream sketches(reader);
-    DR_RETURN_IF_ERROR(sketches.open());
     auto stored = database.prepare("SELECT data FROM chunk WHERE key = ?");
     if (!stored)
         return tl::unexpected(stored.error());
 
     std::uint64_t compared = 0;
-    Result<> outcome; // rows() has no way to stop early
     const auto compare = [&](const pyramid::Chunk &chunk) -> Result<> {
         stored->reset();
         stored->bind(1, chunk.key);
@@ -82,23 +110,8 @@ Result<> checkPyramid(RecordingReader &reader, std::uint64_t *chunks)
         ++compared;
         return {};
     };
-    const auto take = [&](const RowView &row) -> Result<> {
-        // In the order of the writer: seconds that ended before this row, the row, its own second.
-        DR_RETURN_IF_ERROR(sketches.feed(builder, row.t - kWindow.count()));
-        builder.row(row.t, row.values);
-        DR_RETURN_IF_ERROR(sketches.feed(builder, row.t));
-        builder.advance(row.t);
-        for (const auto &chunk : builder.take())
-            DR_RETURN_IF_ERROR(compare(chunk));
-        return {};
-    };
     if (reader.hasPyramid())
-        DR_RETURN_IF_ERROR(reader.rows(INT64_MIN, INT64_MAX, [&](const RowView &row) {
-            if (outcome)
-                outcome = take(row);
-        }));
-    if (!outcome)
-        return outcome;
+        DR_RETURN_IF_ERROR(pyramid::derive(reader, {}, compare));
     database.renewBudget();
     const auto count = database.single("SELECT count(*) FROM chunk");
     if (!count)

@@ -17,8 +17,9 @@ RecordingReader::RecordingReader(RecordingReader &&other) noexcept
       m_database(std::move(other.m_database)), m_wasUnclosed(other.m_wasUnclosed),
       m_keyframesAreOurs(other.m_keyframesAreOurs), m_minor(other.m_minor),
       m_hasStrayLog(other.m_hasStrayLog), m_isTrimmed(other.m_isTrimmed),
-      m_columns(std::move(other.m_columns)), m_names(std::move(other.m_names)),
-      m_sketchIds(std::move(other.m_sketchIds)), m_seriesSeen(other.m_seriesSeen)
+      m_hasPyramid(other.m_hasPyramid), m_columns(std::move(other.m_columns)),
+      m_names(std::move(other.m_names)), m_sketchIds(std::move(other.m_sketchIds)),
+      m_seriesSeen(other.m_seriesSeen)
 {
 }
 
@@ -32,6 +33,7 @@ RecordingReader &RecordingReader::operator=(RecordingReader &&other) noexcept
     m_minor = other.m_minor;
     m_hasStrayLog = other.m_hasStrayLog;
     m_isTrimmed = other.m_isTrimmed;
+    m_hasPyramid = other.m_hasPyramid;
     std::swap(m_columns, other.m_columns);
     std::swap(m_names, other.m_names);
     std::swap(m_sketchIds, other.m_sketchIds);
@@ -149,6 +151,13 @@ Result<> RecordingReader::lookForTrim()
     if (!first || !last)
         return tl::unexpected(first ? last.error() : first.error());
     m_isTrimmed = *first == "64" || *last == "64";
+    m_hasPyramid = m_minor >= schema::kPyramidMinor;
+    if (!m_isTrimmed || !m_hasPyramid)
+        return {};
+    const auto chunks = m_database.single("SELECT count(*) FROM (SELECT 1 FROM chunk LIMIT 1)");
+    if (!chunks)
+        return tl::unexpected(chunks.error());
+    m_hasPyramid = *chunks != "0";
     return {};
 }
 

@@ -94,10 +94,8 @@ public:
     /// read.
     [[nodiscard]] bool isNewer() const { return m_minor > schema::kMinor; }
     [[nodiscard]] std::string version() const;
-    [[nodiscard]] bool hasPyramid() const
-    {
-        return m_minor >= schema::kPyramidMinor && !m_isTrimmed;
-    }
+    /// A part without a single chunk is drawn from its rows, as one of an older program is.
+    [[nodiscard]] bool hasPyramid() const { return m_hasPyramid; }
 
     /// Columns of the rows, by position; grows while the file lives (read() looks).
     [[nodiscard]] const std::vector<SeriesColumn> &columns() const { return m_columns; }
@@ -166,7 +164,7 @@ private:
     Database m_database;
     bool m_wasUnclosed = false, m_keyframesAreOurs = false;
     std::uint32_t m_minor = 0;
-    bool m_hasStrayLog = false, m_isTrimmed = false;
+    bool m_hasStrayLog = false, m_isTrimmed = false, m_hasPyramid = false;
     std::vector<SeriesColumn> m_columns;
     std::vector<std::string> m_names;
     std::map<std::string, std::int64_t> m_sketchIds;

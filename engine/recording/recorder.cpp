@@ -167,7 +167,7 @@ void Recorder::Impl::take(Item item)
         }
         writer.event(std::move(*payload), (item.arrived - *origin).count());
     } else if (const auto *window = std::get_if<Window>(&item.what)) {
-        assembler.add(*window);
+        assembler.add(*window, item.arrived);
     } else if (const auto *attachment = std::get_if<Attachment>(&item.what)) {
         writer.attach(attachment->name, attachment->data);
     } else if (auto *flush = std::get_if<Flush>(&item.what)) {

@@ -6,7 +6,7 @@
 namespace engine {
 namespace {
 
-/// A window from further ahead than this has a broken clock behind it.
+/// A window that ends so long after it arrived has a broken clock behind it.
 constexpr Micros kMostAhead{10'000'000};
 
 constexpr std::pair<std::string_view, double> kPercentiles[] = {
@@ -70,11 +70,11 @@ void RowAssembler::addLate(Source &source, const Window &window)
     rememberLevels(source, window);
 }
 
-void RowAssembler::add(const Window &window)
+void RowAssembler::add(const Window &window, MonoTime arrived)
 {
     auto &source = m_sources[window.source];
     const auto end = alignUp(MonoTime(window.end));
-    const bool isAhead = m_taken != MonoTime(INT64_MIN) && end > m_taken + kMostAhead;
+    const bool isAhead = end > arrived + kMostAhead;
     if (end <= m_taken || isAhead) {
         addLate(source, window);
         if (!isAhead)

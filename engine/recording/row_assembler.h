@@ -26,7 +26,9 @@ public:
     static constexpr Micros kHold{300'000};
     static constexpr Micros kKnown{1'000'000};
 
-    void add(const Window &window);
+    /// `arrived`: when it was received. After a disk that hung, a minute of windows is added at
+    /// once; only one that ends far after it arrived has a broken clock behind it.
+    void add(const Window &window, MonoTime arrived);
     /// Nothing more will or may come for the row that ends at `end`.
     [[nodiscard]] bool isComplete(MonoTime end, MonoTime now) const;
     /// Rows are taken in order, each once.

@@ -147,11 +147,12 @@ inline void write(RecordingWriter &writer, std::int64_t lastWindow = 300)
             writer.event(all[next++].second, k * 100'000 + 43'000);
         if (k == 300)
             break;
-        assembler.add(traffic(k, random));
+        const MonoTime end(kStart + (k + 1) * 100'000);
+        assembler.add(traffic(k, random), end);
         for (int number = 1; number <= 3; ++number)
             if (number != 2 || k < 121 || k >= 145)
-                assembler.add(replica(number, k));
-        writer.row((k + 1) * 100'000, assembler.take(MonoTime(kStart + (k + 1) * 100'000)));
+                assembler.add(replica(number, k), end);
+        writer.row((k + 1) * 100'000, assembler.take(end));
         if (k % 5 == 0 && !writer.commit())
             return;
     }

@@ -5,6 +5,7 @@
 #include "engine/recording/open.h"
 #include "engine/recording/pyramid.h"
 #include "engine/recording/schema.h"
+#include "engine/recording/trim.h"
 #include "engine/recording/verify.h"
 #include "recording_run.h"
 
@@ -28,6 +29,8 @@ private Q_SLOTS:
     void tornFileHasAWholePyramid();
     void changedPyramidIsFound_data();
     void changedPyramidIsFound();
+    void partHasItsOwn_data();
+    void partHasItsOwn();
     void olderFileHasNone();
     void newerFileIsReadAndNotProven();
     void newerMajorIsRefusedWithTheReason();
@@ -305,6 +308,46 @@ void TestPyramid::changedPyramidIsFound()
     const auto report = verifyRecording(path, m_clock);
     QVERIFY2(report.exitCode == 5, report.sentence.c_str());
     QVERIFY(QByteArray::fromStdString(report.sentence).contains("pyramid"));
+}
+
+void TestPyramid::partHasItsOwn_data()
+{
+    QTest::addColumn<qint64>("from");
+    QTest::addColumn<qint64>("to");
+    QTest::newRow("start") << qint64{-10'000'000} << qint64{700'000'000};
+    QTest::newRow("middle") << qint64{433'000'000} << qint64{1'111'000'000};
+    QTest::newRow("end") << qint64{850'000'000} << qint64{9'000'000'000};
+}
+
+/// verify derives the part's pyramid again from the part alone; whole chunks in its middle are
+/// those of the original, and a changed one is found.
+void TestPyramid::partHasItsOwn()
+{
+    QFETCH(qint64, from);
+    QFETCH(qint64, to);
+    const auto out = file("part.drl");
+    fs::remove(out);
+    const auto trimmed = trimRecording(m_path, from, to, out, m_clock);
+    QVERIFY2(trimmed, trimmed ? "" : trimmed.error().text().c_str());
+    QCOMPARE(verifyRecording(out, m_clock).exitCode, 0);
+    {
+        auto whole = RecordingReader::open(m_path, m_clock);
+        auto part = RecordingReader::open(out, m_clock);
+        QVERIFY(whole && part && part->isTrimmed() && part->hasPyramid());
+        auto all = part->database().prepare("SELECT key, data FROM chunk");
+        auto same = whole->database().prepare("SELECT data FROM chunk WHERE key = ?");
+        int equal = 0, others = 0;
+        while (*all->step()) {
+            same->reset();
+            same->bind(1, all->integer(0));
+            QVERIFY(*same->step()); // finished here: finished there
+            std::ranges::equal(same->blob(0), all->blob(1)) ? ++equal : ++others;
+        }
+        QVERIFY2(equal > 10, qPrintable(QString::number(equal)));
+        QVERIFY(from < 0 ? others == 0 : others > 0);
+    }
+    sql(out, "DELETE FROM chunk WHERE key = (SELECT max(key) FROM chunk)");
+    QCOMPARE(verifyRecording(out, m_clock).exitCode, 5);
 }
 
 void TestPyramid::olderFileHasNone()

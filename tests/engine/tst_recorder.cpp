@@ -379,21 +379,33 @@ void TestRecorder::idleFilesRollAndTwoAreKept()
     QCOMPARE(kept->state.acts.size(), std::size_t{1});
 }
 
+/// Arrives when it ends.
+static void add(RowAssembler &assembler, const char *source, MonoTime end, double requests)
+{
+    assembler.add(counted(source, end, requests), end);
+}
+
 void TestRecorder::lateCountsGoIntoTheNextRow()
 {
     RowAssembler assembler;
     const MonoTime t0(1'000'000);
     const auto row = [&](int k) { return assembler.take(t0 + k * kWindow).values; };
-    assembler.add(counted("a", t0 + kWindow, 3));
+    add(assembler, "a", t0 + kWindow, 3);
     QCOMPARE(row(1).at("a.requests"), 3.0);
     QVERIFY(!row(2).contains("a.requests")); // nothing said: a gap, not a zero
-    assembler.add(counted("a", t0 + 2 * kWindow, 5));
-    assembler.add(counted("a", t0 + 3 * kWindow, 7));
+    add(assembler, "a", t0 + 2 * kWindow, 5);
+    add(assembler, "a", t0 + 3 * kWindow, 7);
     QCOMPARE(row(3).at("a.requests"), 12.0);
     QCOMPARE(assembler.lateWindows(), std::uint64_t{1});
     // A broken clock far ahead costs no count either.
-    assembler.add(counted("a", t0 + Micros{3'600'000'000}, 2));
+    assembler.add(counted("a", t0 + Micros{3'600'000'000}, 2), t0 + 3 * kWindow);
     QCOMPARE(row(4).at("a.requests"), 2.0);
+    // What waited for a disk is not ahead of anything: each window keeps its row.
+    for (int k = 5; k <= 605; ++k)
+        add(assembler, "a", t0 + k * kWindow, k);
+    for (int k = 5; k <= 605; ++k)
+        QCOMPARE(row(k).at("a.requests"), static_cast<double>(k));
+    QCOMPARE(assembler.lateWindows(), std::uint64_t{2});
 }
 
 void TestRecorder::rowWaitsForKnownSourcesOnly()
@@ -403,16 +415,16 @@ void TestRecorder::rowWaitsForKnownSourcesOnly()
     const auto ms = [](int n) { return Micros{n * 1000}; };
     QVERIFY(!assembler.isComplete(end, end + ms(299))); // nobody known yet: somebody may start
     QVERIFY(assembler.isComplete(end, end + ms(300)));
-    assembler.add(counted("a", end, 1));
+    add(assembler, "a", end, 1);
     QVERIFY(assembler.isComplete(end, end));
     QVERIFY(!assembler.isComplete(end, end - ms(1)));
-    assembler.add(counted("b", end - kWindow, 1));
+    add(assembler, "b", end - kWindow, 1);
     QVERIFY(!assembler.isComplete(end, end + ms(100)));
-    assembler.add(counted("b", end, 1));
+    add(assembler, "b", end, 1);
     QVERIFY(assembler.isComplete(end, end + ms(100)));
     // Silent for more than a second: not waited for any more.
     const auto later = end + ms(1100);
-    assembler.add(counted("a", later, 1));
+    add(assembler, "a", later, 1);
     QVERIFY(assembler.isComplete(later, later));
 }
 
@@ -427,7 +439,7 @@ void TestRecorder::levelsStandFor300Millis()
     sketch.add(12.0);
     window.samples = {{"replica/1.up", 1}};
     window.sketches = {{"replica/1.latency", sketch.encode()}};
-    assembler.add(window);
+    assembler.add(window, t0 + kWindow);
     for (int k = 1; k <= 4; ++k) {
         const auto row = assembler.take(t0 + k * kWindow);
         QCOMPARE(row.values.at("replica/1.up"), 1.0);
@@ -441,12 +453,12 @@ void TestRecorder::missingCountsAreZeroOnlyWhenTheSourceSpoke()
 {
     RowAssembler assembler;
     const MonoTime t0(1'000'000);
-    assembler.add(counted("a", t0 + kWindow, 3));
+    add(assembler, "a", t0 + kWindow, 3);
     (void)assembler.take(t0 + kWindow);
     Window quiet;
     quiet.source = "a";
     quiet.end = (t0 + 2 * kWindow).count();
-    assembler.add(quiet);
+    assembler.add(quiet, t0 + 2 * kWindow);
     QCOMPARE(assembler.take(t0 + 2 * kWindow).values.at("a.requests"), 0.0);
 }
 

@@ -288,7 +288,9 @@ void TestRecordingDisk::hangingDiskIsSaidAndCostsNothing()
     RecorderOptions options;
     options.path = file("hang.drl");
     auto recorder = record(options);
-    recorder->append(runFromNow(m_clock));
+    const auto started = runFromNow(m_clock);
+    const auto origin = started.start;
+    recorder->append(started);
     QVERIFY(recorder->flush());
     disk.hang();
     recorder->append(numbered(1, 0));
@@ -306,8 +308,17 @@ void TestRecordingDisk::hangingDiskIsSaidAndCostsNothing()
     QVERIFY(disk.waiting() > 0);
     QVERIFY(recorder->status().heldEvents >= 19'999);
     QVERIFY(recorder->status().heldBytes > 0);
-    const auto hangs = m_isSlow ? Micros{10'000'000} : Micros{700'000};
-    m_clock.waitUntil(since + hangs, {});
+    const auto hangs = m_isSlow ? Micros{15'000'000} : Micros{700'000};
+    std::vector<std::int64_t> ends;
+    for (auto end = alignUp(m_clock.now()); end < since + hangs; end += kWindow) {
+        m_clock.waitUntil(end, {});
+        Window window;
+        window.source = "gateway";
+        window.end = end.count();
+        window.samples = {{"gateway.requests", 7}};
+        recorder->append(std::move(window));
+        ends.push_back(end.count());
+    }
     disk.release();
     QVERIFY(becomes([&] { return recorder->status().committedSeq == 20'001; }));
     QVERIFY(becomes([&] { return recorder->status().problem.empty(); }));
@@ -318,6 +329,17 @@ void TestRecordingDisk::hangingDiskIsSaidAndCostsNothing()
     QVERIFY(folded);
     QCOMPARE(gapIn(*folded), std::string());
     QCOMPARE(folded->state.actsSeen, std::uint64_t{20'000});
+    // Every measurement of that time has its own row.
+    std::vector<std::int64_t> counted;
+    auto reader = RecordingReader::open(options.path, m_clock);
+    QVERIFY(reader);
+    QVERIFY(reader->rows(INT64_MIN, INT64_MAX, [&](const RowView &row) {
+        for (std::size_t i = 0; i < row.values.size(); ++i)
+            if (row.names[i].starts_with("gateway.requests") && row.values[i] == 7.0F)
+                counted.push_back(row.t + origin);
+    }));
+    QVERIFY(ends.size() > 3);
+    QCOMPARE(counted, ends);
 }
 
 /// By hand, so that nothing depends on the machine's speed: a full disk, a small memory.

@@ -132,7 +132,7 @@ std::vector<Digest> simulate(std::uint64_t seed, int seconds, bool isOther)
             std::stable_sort(here.begin(), here.end(),
                              [](const Window &a, const Window &b) { return a.source > b.source; });
         for (const auto &window : here)
-            assembler.add(window);
+            assembler.add(window, clock.now());
         while (assembler.isComplete(next, clock.now())) {
             const auto row = assembler.take(next);
             const auto t = next.count() - recording_run::kStart;

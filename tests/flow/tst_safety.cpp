@@ -76,11 +76,8 @@ void TestSafety::cleanup()
 void TestSafety::faults()
 {
     QTest::addColumn<QString>("fault");
-    // A bad deploy trains for seconds before it applies and needs a model to go back to:
-    // tst_bad_deploy proves its undo.
-    for (const auto &kind : engine::faultKinds())
-        if (kind.name != "model.bad-deploy")
-            QTest::newRow(kind.name.c_str()) << QString::fromStdString(kind.name);
+    for (const auto &name : test::faultsOfSmallShop())
+        QTest::newRow(qPrintable(name)) << name;
 }
 
 bool TestSafety::everyEdgeAnswers() const

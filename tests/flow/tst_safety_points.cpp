@@ -83,10 +83,9 @@ void TestSafetyPoints::nothingIsLeftWhenTheAgentDiesAt_data()
     const char *fast[] = {"process.kill", "process.freeze", "data.lose",
                           "network.cut",  "model.corrupt",  "model.slow"};
     for (int point = 0; point < 6; ++point)
-        for (const auto &kind : engine::faultKinds())
-            if (m_slow || kind.name == fast[point])
-                QTest::addRow("%s, %s", kind.name.c_str(), names[point])
-                    << QString::fromStdString(kind.name) << point;
+        for (const auto &name : test::faultsOfSmallShop())
+            if (m_slow || name == QLatin1String(fast[point]))
+                QTest::addRow("%s, %s", qPrintable(name), names[point]) << name << point;
 }
 
 void TestSafetyPoints::nothingIsLeftWhenTheAgentDiesAt()
@@ -171,10 +170,9 @@ void TestSafetyPoints::auditAfterDeath(int pending)
 void TestSafetyPoints::nothingIsLeftWhenBothDieAtOnce_data()
 {
     QTest::addColumn<QString>("fault");
-    const auto &kinds = engine::faultKinds();
-    for (const auto &kind : kinds)
-        if (m_slow || kind.name == "process.freeze")
-            QTest::newRow(kind.name.c_str()) << QString::fromStdString(kind.name);
+    for (const auto &name : test::faultsOfSmallShop())
+        if (m_slow || name == QStringLiteral("process.freeze"))
+            QTest::newRow(qPrintable(name)) << name;
 }
 
 // Controller and agent within a millisecond, in either order, while the fault is on.

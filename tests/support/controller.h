@@ -2,6 +2,7 @@
 // Controllers in processes of their own, so that they can be killed: the flow_controller program,
 // drillctl, or the console itself.
 
+#include "engine/fault/fault.h"
 #include "tests/support/program.h"
 
 #include <csignal>
@@ -63,6 +64,17 @@ public:
 private:
     QProcess m_process;
 };
+
+/// The faults that these tests apply to the small shop. A bad deploy needs a trained shop with a
+/// golden set: tst_bad_deploy proves its undo, drill 08-retrain shows it.
+inline std::vector<QString> faultsOfSmallShop()
+{
+    std::vector<QString> names;
+    for (const auto &kind : engine::faultKinds())
+        if (kind.name != "model.bad-deploy")
+            names.push_back(QString::fromStdString(kind.name));
+    return names;
+}
 
 /// What a fault of this name is aimed at in these tests.
 inline QString targetFor(const QString &fault)

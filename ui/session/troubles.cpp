@@ -39,7 +39,9 @@ Banner recorderBanner(const engine::RecorderHealth &recorder)
         Tone::Danger,
         qs(recorder.problem),
         clockOf(recorder.since),
-        tr("%1 Until it writes again, the run is not evidence; HALT ALL works as ever.").arg(kept),
+        tr("%1 Until it writes again, this page stands still and the run is not evidence; HALT ALL "
+           "works as ever.")
+            .arg(kept),
         {}};
 }
 
