@@ -3,7 +3,6 @@
 
 #include "engine/data/split.h"
 #include "engine/data/synthetic.h"
-#include "engine/data/synthetic_ads.h"
 #include "tests/support/program.h"
 
 #include <QJsonArray>
@@ -377,9 +376,6 @@ void TestModelCommands::resumedLikeUninterrupted_data()
     QTest::newRow("mf") << QByteArray("train --family mf --train %train.txt");
     QTest::newRow("sequence") << QByteArray(
         "train --family sequence --train %train.txt --set epochs=6 --set factors=16");
-    QTest::newRow("ctr") << QByteArray(
-        "train --family ctr --train %ads.csv --columns order=view --set epochs=6 --set folds=2 "
-        "--set tree_rounds=80");
     QTest::newRow("demand") << QByteArray("train --family demand --train %days.csv --set trees=60");
 }
 
@@ -387,10 +383,6 @@ void TestModelCommands::resumedLikeUninterrupted()
 {
     QFETCH(QByteArray, line);
     const QString name = QString::fromLatin1(QTest::currentDataTag());
-    if (name == QStringLiteral("ctr")) {
-        const engine::SyntheticAds ads(*engine::syntheticAdsRecipe("tiny"), 1);
-        write("ads.csv", QByteArray::fromStdString(ads.csv(0, 1500)));
-    }
     if (name == QStringLiteral("demand")) {
         QByteArray rows = "series,time,value\n";
         for (int s = 0; s < 40; ++s) {
