@@ -2,6 +2,8 @@
 
 #include "engine/base/exact_math.h"
 
+#include <algorithm>
+
 namespace engine {
 
 Bm25::Bm25(const SearchIndex &index, const Bm25Settings &settings)
@@ -39,7 +41,17 @@ Bm25::Bm25(const SearchIndex &index, const Bm25Settings &settings)
     }
 }
 
-void Bm25::addWord(std::uint32_t word, double weight, std::span<double> out,
+double Bm25::idfOf(const SearchQuery &query, const JoinedWord &joined) const
+{
+    double sum = 0;
+    for (const auto part : {joined.part, joined.part + 1}) {
+        const bool isKnown = part < query.parts.size() && !query.parts[part].words.empty();
+        sum += m_idf[isKnown ? query.parts[part].words.front().word : joined.word];
+    }
+    return std::max(sum, m_idf[joined.word]);
+}
+
+void Bm25::addWord(std::uint32_t word, double worth, std::span<double> out,
                    std::vector<double> &counts, std::vector<std::uint32_t> &touched) const
 {
     touched.clear();
@@ -52,7 +64,7 @@ void Bm25::addWord(std::uint32_t word, double weight, std::span<double> out,
             counts[posting.product] += m_settings.weights[f] * posting.count;
         }
     }
-    const double gain = weight * m_idf[word] * (m_settings.k1 + 1);
+    const double gain = worth * (m_settings.k1 + 1);
     for (const auto product : touched) {
         out[product] += gain * counts[product] / (counts[product] + m_norm[product]);
         counts[product] = 0;
@@ -65,10 +77,10 @@ void Bm25::score(const SearchQuery &query, std::span<double> out) const
     std::vector<std::uint32_t> touched;
     for (const auto &part : query.parts) {
         for (const auto &choice : part.words)
-            addWord(choice.word, choice.weight, out, counts, touched);
+            addWord(choice.word, choice.weight * m_idf[choice.word], out, counts, touched);
     }
     for (const auto &joined : query.joined)
-        addWord(joined.word, 1, out, counts, touched);
+        addWord(joined.word, idfOf(query, joined), out, counts, touched);
 }
 
 double Bm25::unit(const SearchQuery &query) const
@@ -77,7 +89,7 @@ double Bm25::unit(const SearchQuery &query) const
     for (const auto &part : query.parts)
         sum += part.words.empty() ? 0 : m_idf[part.words.front().word];
     for (const auto &joined : query.joined)
-        sum = std::max(sum, m_idf[joined.word]);
+        sum = std::max(sum, idfOf(query, joined));
     return sum;
 }
 

@@ -4,6 +4,8 @@
 //     score(d) = sum over the query's words of idf * tf (k1 + 1) / (tf + k1 (1 - b + b len /
 //     mean)), idf = ln(1 + (N - n + .5) / (n + .5)), n = products with the word in a field of
 //     weight > 0.
+// A word that two neighbours of the query make ("smart watch": "smartwatch") is worth both: the sum
+// of their idf, in which its own stands for a part that nobody has.
 // Immutable; any thread. The index must outlive it.
 
 #include "engine/model/search_query.h"
@@ -28,7 +30,9 @@ public:
     [[nodiscard]] double unit(const SearchQuery &query) const;
 
 private:
-    void addWord(std::uint32_t word, double weight, std::span<double> out,
+    [[nodiscard]] double idfOf(const SearchQuery &query, const JoinedWord &joined) const;
+    /// `worth`: the idf times the weight.
+    void addWord(std::uint32_t word, double worth, std::span<double> out,
                  std::vector<double> &counts, std::vector<std::uint32_t> &touched) const;
     const SearchIndex &m_index;
     Bm25Settings m_settings;

@@ -29,6 +29,9 @@ struct StepForecast
     std::vector<double> quantiles; ///< one per level asked for; never falling
     double mean = 0;
     double relative = 0; ///< the point with the least expected |y - f| / y, the aim of MAPE
+    /// The share of the mean that gave the least mean over series of the root mean squared error in
+    /// validation: below the mean, because a root counts the rare large miss less.
+    double root = 0;
 };
 
 struct ForecastColumn

@@ -75,14 +75,6 @@ double relativePointOf(const DemandLaw &law, const DemandSchema &schema)
     return amount(law, schema, static_cast<double>(schema.law.back()));
 }
 
-double meanOfLaw(double spread, std::span<const float> law)
-{
-    double sum = 0;
-    for (const float residual : law)
-        sum += std::exp(std::min(kMostLog, spread * static_cast<double>(residual)));
-    return sum / static_cast<double>(law.size());
-}
-
 Result<std::unique_ptr<DemandForecaster>> DemandForecaster::open(const Package &package)
 {
     if (package.manifest.family != "demand")
@@ -159,12 +151,12 @@ Result<std::vector<StepForecast>> DemandForecaster::forecast(const SeriesHistory
         law.spread = std::clamp(std::exp(std::min(kMostLog, m_spread.score(row))),
                                 m_schema->spreadLeast, m_schema->spreadMost);
         law.mean = m_mean ? std::exp(std::min(kMostLog, origin.mean + m_mean->score(row)))
-                          : law.positive * std::exp(law.location)
-                                * meanOfLaw(law.spread, m_schema->law) * m_schema->meanFactor;
+                          : law.positive * std::exp(law.location) * m_schema->meanFactor;
         auto &each = out[static_cast<std::size_t>(step - 1)];
         for (const double level : levels)
             each.quantiles.push_back(quantileOf(law, *m_schema, level));
         each.mean = law.mean;
+        each.root = law.mean * m_schema->rootFactor;
         each.relative = relativePointOf(law, *m_schema);
     }
     return out;

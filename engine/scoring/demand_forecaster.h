@@ -59,7 +59,5 @@ private:
 /// The point f with the least E |y - f| / y over the periods that sell: the median of the law with
 /// each outcome y weighted by 1 / y.
 [[nodiscard]] double relativePointOf(const DemandLaw &law, const DemandSchema &schema);
-/// Mean of exp(spread x law).
-[[nodiscard]] double meanOfLaw(double spread, std::span<const float> law);
 
 } // namespace engine

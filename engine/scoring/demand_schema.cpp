@@ -47,8 +47,8 @@ Result<DemandSchema> DemandSchema::read(const Bytes &bytes)
         return refuse("has a law of residuals that does not rise");
     if (schema->keyValues.size() != schema->keyNames.size() || schema->columns.size() > 10'000)
         return refuse("has keys or columns that do not fit together");
-    for (const double number : {schema->globalLevel, schema->globalMean, schema->meanFactor,
-                                schema->spreadLeast, schema->spreadMost}) {
+    for (const double number : {schema->globalLevel, schema->globalMean, schema->rootFactor,
+                                schema->meanFactor, schema->spreadLeast, schema->spreadMost}) {
         if (!std::isfinite(number))
             return refuse("holds NaN or infinity");
     }

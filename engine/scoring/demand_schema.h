@@ -42,9 +42,11 @@ struct DemandSchema
     std::int32_t season = 0, window = 0, lags = 0;
     std::int32_t horizon = 0; ///< the largest trained
     bool missingIsZero = false, wholeNumbers = false, hasZeros = false, usesKeys = true;
-    double globalLevel = 0;                 ///< mean log of the positive values
-    double globalMean = 0;                  ///< mean of the values
-    double meanFactor = 1;                  ///< calibrates the mean that is taken from the law
+    double globalLevel = 0; ///< mean log of the positive values
+    double globalMean = 0;  ///< mean of the values
+    double rootFactor = 1;  ///< share of the mean, see StepForecast::root
+    /// Without a part for the mean: sold over exp(location) in validation (Duan, 1983).
+    double meanFactor = 1;
     double spreadLeast = 0, spreadMost = 0; ///< bounds of the spread seen in validation
 
     template <class A>
@@ -67,6 +69,7 @@ struct DemandSchema
         a(usesKeys);
         a(globalLevel);
         a(globalMean);
+        a(rootFactor);
         a(meanFactor);
         a(spreadLeast);
         a(spreadMost);

@@ -290,12 +290,13 @@ void printScores(const std::string &name, const DemandScores &scores)
     const auto m = scores.metrics();
     const auto at = [&](const char *key) { return m.contains(key) ? m.at(key) : 0.0; };
     fmt::print("{:<24} MAPE {:6.2f} (p50 {:6.2f}, mean {:6.2f})  WAPE {:.3f}  RMSLE {:.3f}  MAE "
-               "{:.4f}  RMSE/series {:.4f}  RMSSE {:.4f}  pinball .1 {:.4f} .5 {:.4f} .9 {:.4f} "
+               "{:.4f}  RMSE/series {:.4f} (point {:.4f}, MAE {:.4f})  RMSSE {:.4f} (point {:.4f}) "
+               " pinball .1 {:.4f} .5 {:.4f} .9 {:.4f} "
                ".95 {:.4f}  80 % covers {:.3f}  rows {}\n",
                name, at("mape"), at("mape_p50"), at("mape_mean"), at("wape"), at("rmsle"),
-               at("mae_series"), at("rmse_series"), at("rmsse"), at("pinball@0.1"),
-               at("pinball@0.5"), at("pinball@0.9"), at("pinball@0.95"), at("coverage@80"),
-               scores.periods());
+               at("mae_series"), at("rmse_series"), at("rmse_series_point"), at("mae_series_point"),
+               at("rmsse"), at("rmsse_point"), at("pinball@0.1"), at("pinball@0.5"),
+               at("pinball@0.9"), at("pinball@0.95"), at("coverage@80"), scores.periods());
     std::fflush(stdout);
 }
 
@@ -351,7 +352,7 @@ void judgeReference(const DemandTable &table, const Reference &reference, Demand
             if (series.actual[i] != series.actual[i])
                 continue;
             const double f = reference(series, i);
-            scores.add(static_cast<double>(series.actual[i]), {{f, f, f, f, f}, f, f});
+            scores.add(static_cast<double>(series.actual[i]), {{f, f, f, f, f}, f, f, f});
         }
         scores.end();
     }

@@ -2,7 +2,8 @@
 // folds by query, each fold ranked by what was trained on the others; `lambdarank DIR`
 // cross-validation inside train, and with --test the test file, once; `retrotech DIR` click
 // log-loss on sessions after the first 4,000 of each query. --recipe FILE and --set name=value as
-// in drillctl; --seeds N repeats with the seeds 1..N.
+// in drillctl; --seeds N repeats with the seeds 1..N. --dump FILE writes the rows of chorus for
+// other learners: 'grade qid:N 1:value ...', grade -1 where nobody judged, and trains nothing.
 
 #include "engine/training/search/libsvm_reader.h"
 #include "engine/training/search/search_trainer.h"
@@ -22,7 +23,7 @@ namespace {
 struct Arguments
 {
     std::string suite;
-    fs::path folder;
+    fs::path folder, dump;
     Recipe recipe;
     int seeds = 3;
     bool isTest = false, isPerQuery = false;
@@ -88,6 +89,26 @@ void printLine(const char *name, const std::vector<double> &values,
                 pairedBootstrap(values, floor, seed));
 }
 
+void dump(const fs::path &file, std::span<const QueryRows> rows)
+{
+    const auto width = searchFeatureNames().size();
+    std::FILE *out = std::fopen(file.c_str(), "w");
+    if (out == nullptr) {
+        std::fprintf(stderr, "Cannot write %s\n", file.c_str());
+        std::exit(5);
+    }
+    for (std::size_t q = 0; q < rows.size(); ++q) {
+        for (std::size_t i = 0; i < rows[q].products.size(); ++i) {
+            std::fprintf(out, "%g qid:%zu", static_cast<double>(rows[q].grades[i]), q);
+            for (std::size_t f = 0; f < width; ++f)
+                std::fprintf(out, " %zu:%.6g", f + 1,
+                             static_cast<double>(rows[q].values[i * width + f]));
+            std::fprintf(out, "\n");
+        }
+    }
+    std::fclose(out);
+}
+
 void chorus(const Arguments &arguments)
 {
     test::QuietMonitor monitor(std::chrono::hours(2));
@@ -105,6 +126,8 @@ void chorus(const Arguments &arguments)
         std::vector<QueryRows> rows;
         for (const auto &query : judged)
             rows.push_back(queryRows(*all.features, all.catalogue->index, query));
+        if (!arguments.dump.empty())
+            return dump(arguments.dump, rows);
         const double ready = cpuSeconds();
         std::vector<std::vector<double>> scores(rows.size());
         const auto folds = foldsOf(rows.size(), 5, static_cast<std::uint64_t>(seed));
@@ -251,6 +274,8 @@ int main(int argc, char **argv)
             arguments.isPerQuery = true;
         } else if (word == "--seeds" && i + 1 < argc) {
             arguments.seeds = std::atoi(argv[++i]);
+        } else if (word == "--dump" && i + 1 < argc) {
+            arguments.dump = argv[++i];
         } else if (word == "--recipe" && i + 1 < argc) {
             arguments.recipe = orExit(readRecipe(argv[++i]));
         } else if (word == "--set" && i + 1 < argc) {
@@ -270,7 +295,7 @@ int main(int argc, char **argv)
         retrotech(arguments);
     else {
         std::fprintf(stderr, "bench_search chorus|lambdarank|retrotech DIR [--seeds N] [--test] "
-                             "[--per-query] [--recipe FILE] [--set name=value]...\n");
+                             "[--per-query] [--dump FILE] [--recipe FILE] [--set name=value]...\n");
         return 2;
     }
     return 0;

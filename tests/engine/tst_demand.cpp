@@ -40,6 +40,8 @@ private Q_SLOTS:
     void fineTuningGoesOn();
     void evaluateJudgesATestFileAlone();
     void forecastWritesWhatIsAskedFor();
+    void pointsOfOtherAimsAreWritten_data();
+    void pointsOfOtherAimsAreWritten();
     void planAloneGoesOnFromTheTrainingData();
     void unseenSeriesIsForecastAndCounted();
     void oddSeriesAreForecast_data();
@@ -371,6 +373,7 @@ void TestDemand::quantilesNeverFall()
         for (const auto &step : *steps) {
             QVERIFY(std::isfinite(step.mean) && step.mean >= 0);
             QVERIFY(std::isfinite(step.relative));
+            QVERIFY(std::isfinite(step.root) && step.root <= step.mean);
             QVERIFY(step.quantiles.front() >= 0);
             QVERIFY(std::isfinite(step.quantiles.back()));
             QVERIFY(std::is_sorted(step.quantiles.begin(), step.quantiles.end()));
@@ -519,6 +522,57 @@ void TestDemand::forecastWritesWhatIsAskedFor()
     QVERIFY(!demandFamily().answer(model, order, monitor));
 }
 
+void TestDemand::pointsOfOtherAimsAreWritten_data()
+{
+    QTest::addColumn<QString>("aim");
+    QTest::addColumn<double>("code");
+    QTest::newRow("relative") << QString("relative") << 1.0;
+    QTest::newRow("root") << QString("root") << 2.0;
+}
+
+void TestDemand::pointsOfOtherAimsAreWritten()
+{
+    QFETCH(QString, aim);
+    QFETCH(double, code);
+    // Twenty goods that sell 6 in every third period, by chance: the mean is about 2, but the mean
+    // over goods of the root mean squared error is least below it, and that of MAPE is 6.
+    std::string text = "series,time,value\n";
+    Random random(5, 5);
+    for (int s = 0; s < 20; ++s) {
+        for (int d = 1; d <= 60; ++d)
+            text += "s" + std::to_string(s) + "," + std::to_string(d) + ","
+                    + (random.below(3) == 0 ? "6\n" : "0\n");
+    }
+    const auto file = put(text);
+    const auto trained = train(file, {}, {"point=" + aim.toStdString(), "trees=60"});
+    QVERIFY2(trained.has_value(), trained ? "" : trained.error().text().c_str());
+    QCOMPARE(trained->manifest.settings.at("point"), code);
+    const double share = trained->manifest.metrics.at("share of the mean for rmse");
+    QVERIFY2(share > 0.2 && share <= 1, qPrintable(QString::number(share)));
+    AnswerOrder order;
+    order.kind = Answer::Forecast;
+    order.in = {file.toStdString(), "csv", {}};
+    order.out = m_dir.filePath("points.csv").toStdString();
+    order.horizon = 2;
+    test::QuietMonitor monitor;
+    const auto package = packaged(*trained);
+    QVERIFY(demandFamily().answer(package, order, monitor));
+    const auto lines = QString::fromStdString(readText(order.out, 1 << 20).value())
+                           .split('\n', Qt::SkipEmptyParts);
+    QCOMPARE(lines.front(), QString("series,time,p10,p50,p90,mean,point"));
+    QCOMPARE(int(lines.size()), 41);
+    double meanOfAll = 0;
+    for (int i = 1; i < lines.size(); ++i) {
+        const auto fields = lines[i].split(',');
+        const double mean = fields[5].toDouble(), point = fields[6].toDouble();
+        meanOfAll += mean / 40;
+        QVERIFY2(mean > 0 && mean < 6, qPrintable(lines[i]));
+        QVERIFY2(aim == "root" ? std::abs(point - share * mean) < 0.01 * mean : point == 6,
+                 qPrintable(lines[i]));
+    }
+    QVERIFY2(meanOfAll > 1.4 && meanOfAll < 2.8, qPrintable(QString::number(meanOfAll)));
+}
+
 void TestDemand::planAloneGoesOnFromTheTrainingData()
 {
     AnswerOrder order;
@@ -613,6 +667,9 @@ void TestDemand::badFilesAreRefused_data()
     QTest::newRow("twice") << "series,time,value,value\na,1,2,3\n"
                            << ""
                            << "twice";
+    QTest::newRow("compressed") << "PK\x03\x04 and so on"
+                                << ""
+                                << "unzip";
     QTest::newRow("text value") << "series,time,value\na,1,2\na,2,many\n"
                                 << ""
                                 << ":3:1";

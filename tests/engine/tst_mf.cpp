@@ -26,6 +26,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 using namespace engine;
 
@@ -41,6 +42,7 @@ private Q_SLOTS:
     void carvedLabelsAreNotTrainedOn();
     void mixesAreJudgedAsTheyRank();
     void blendBeatsPopularityAndNotTheOracle();
+    void linearGaussianCaseIsSolved();
     void oneRequestHasTheBitsOfABatch();
     void sameSeedSameBytesWithAnyThreads();
     void resumedTrainingGivesTheSameBytes();
@@ -309,6 +311,82 @@ void TestMf::blendBeatsPopularityAndNotTheOracle()
           oracle.ndcgError);
     QVERIFY(ndcg > 1.5 * popular.ndcg);
     QVERIFY(ndcg < oracle.ndcg + 2 * oracle.ndcgError);
+}
+
+void TestMf::linearGaussianCaseIsSolved()
+{
+    // Tastes and goods are Gaussian vectors, what is taken next is drawn from
+    // softmax(beta u . v) among what was not taken yet: nothing but a factorisation is asked for.
+    constexpr std::uint32_t kShoppers = 1500, kItems = 600, kEvents = 100;
+    constexpr double kBeta = 0.7;
+    const auto drawn = [](std::uint32_t count, std::uint64_t stream) {
+        Random random(11, stream);
+        std::vector<std::array<double, 2>> vectors(count);
+        for (auto &vector : vectors)
+            vector = {random.normal(), random.normal()};
+        return vectors;
+    };
+    const auto tastes = drawn(kShoppers, 1), goods = drawn(kItems, 2);
+    const auto utility = [&](std::uint32_t s, std::uint32_t i) {
+        return kBeta * (tastes[s][0] * goods[i][0] + tastes[s][1] * goods[i][1]);
+    };
+    std::vector<std::vector<std::uint32_t>> lists;
+    Random random(11, 3);
+    for (std::uint32_t s = 0; s < kShoppers; ++s) {
+        // Draws without replacement are the first of utility + Gumbel noise.
+        std::vector<std::pair<double, std::uint32_t>> order;
+        for (std::uint32_t i = 0; i < kItems; ++i)
+            order.emplace_back(utility(s, i) - std::log(random.exponential()), i);
+        std::partial_sort(order.begin(), order.begin() + kEvents, order.end(), std::greater<>());
+        auto &list = lists.emplace_back();
+        for (std::uint32_t e = 0; e < kEvents; ++e)
+            list.push_back(order[e].second);
+    }
+    const auto data = numbered(kItems, lists);
+    auto order = orderWith({"method=ials", "factors=3", "alpha0=0.5", "lambda=0.01", "nu=1"});
+    order.threads = 2;
+    test::QuietMonitor monitor;
+    const auto model = trainMf(data, {}, order, monitor);
+    QVERIFY2(model, model ? "" : model.error().text().c_str());
+    const auto package = packaged(*model);
+    const auto scorer = openFullScorer(*package);
+    QVERIFY(scorer);
+    const auto popular = popularityOrder(data);
+    double byModel = 0, byPopularity = 0, byOracle = 0;
+    for (std::uint32_t s = 0; s < kShoppers; ++s) {
+        // NDCG@10 expected over the true probabilities of what comes next: no noise of a draw.
+        std::vector<double> chance(kItems);
+        double sum = 0;
+        for (std::uint32_t i = 0; i < kItems; ++i)
+            chance[i] = std::exp(utility(s, i));
+        for (const auto item : lists[s])
+            chance[item] = 0;
+        for (const double one : chance)
+            sum += one;
+        const auto worth = [&](const auto &list) {
+            double total = 0;
+            for (std::size_t k = 0; k < 10; ++k)
+                total += chance[static_cast<std::size_t>(list[k])] / sum
+                         / std::log2(static_cast<double>(k) + 2);
+            return total;
+        };
+        const std::vector<std::vector<std::int64_t>> history{{lists[s].begin(), lists[s].end()}};
+        byModel += worth((*scorer)->score(history, 10)->front().items);
+        std::vector<std::uint32_t> plain, best(kItems);
+        for (const auto item : popular) {
+            if (chance[item] > 0)
+                plain.push_back(item);
+        }
+        byPopularity += worth(plain);
+        std::iota(best.begin(), best.end(), 0u);
+        std::partial_sort(best.begin(), best.begin() + 10, best.end(),
+                          [&](auto a, auto b) { return chance[a] > chance[b]; });
+        byOracle += worth(best);
+    }
+    const double left = regret(byModel, byPopularity, byOracle);
+    qInfo("linear-Gaussian: popularity %.4f, iALS %.4f, oracle %.4f, regret %.4f",
+          byPopularity / kShoppers, byModel / kShoppers, byOracle / kShoppers, left);
+    QVERIFY2(left <= 0.05 && left >= 0, qPrintable(QString::number(left)));
 }
 
 void TestMf::oneRequestHasTheBitsOfABatch()

@@ -260,10 +260,14 @@ void TestSearch::otherSpellingsAreFound()
 
 void TestSearch::wordsApartAndTogether()
 {
-    const auto index = indexOf(
-        {product("a", "smartwatch black"), product("b", "watch strap"), product("c", "desk lamp")});
+    const auto index = indexOf({product("a", "smartwatch black"), product("b", "watch strap"),
+                                product("c", "desk lamp"), product("d", "headset"),
+                                product("e", "head band"), product("f", "tea set")});
     const auto scores = scoresOf(index, titles(), "smart watch");
-    QVERIFY(scores[0] > 0 && scores[1] > 0 && scores[2] == 0);
+    QVERIFY(scores[0] > scores[1] && scores[1] > 0 && scores[2] == 0);
+    // Both parts are words of their own here: the thing beats what has one of them.
+    const auto head = scoresOf(index, titles(), "head set");
+    QVERIFY(head[3] > head[4] && head[3] > head[5] && head[4] > 0 && head[5] > 0);
     const auto split = scoresOf(index, titles(), "desklamp");
     QVERIFY(split[2] > 0 && split[0] == 0);
 }
@@ -590,6 +594,21 @@ void TestSearch::badFilesAreNamed_data()
     QTest::newRow("no grade column") << "bad.csv"
                                      << "query,item\na,p1\n"
                                      << "grade";
+    QTest::newRow("no query column") << "bad.csv"
+                                     << "words,item,grade\na,p1,2\n"
+                                     << "--columns query=";
+    QTest::newRow("header again") << "bad.csv"
+                                  << "query,item,grade\na,p1,2\nquery,item,grade\n"
+                                  << "bad.csv:3";
+    QTest::newRow("compressed") << "bad.csv"
+                                << "PK\x03\x04 and so on"
+                                << "unzip";
+    QTest::newRow("feature beyond int64") << "bad.libsvm"
+                                          << "1 qid:1 99999999999999999999:2\n0 qid:1 1:3\n"
+                                          << "bad.libsvm:1";
+    QTest::newRow("two catalogues") << "bad.jsonl"
+                                    << "{\"id\": \"p1\", \"title\": \"red shoe\"}\n"
+                                    << "second catalogue";
     QTest::newRow("no item column") << "bad.csv"
                                     << "query,thing,grade\na,p1,2\n"
                                     << "item";

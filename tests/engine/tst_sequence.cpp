@@ -47,6 +47,8 @@ private Q_SLOTS:
     void fineTuningGoesOnFromThePackage();
     void maskedPretrainingServesAndStarts();
     void distilledStudentIsSmaller();
+    void gbceLearns();
+    void spectrumIsABetterStart();
     void attributesAreRead();
     void attributesBecomePartOfTheItems();
     void badInputIsRefused_data();
@@ -70,6 +72,15 @@ private:
 namespace {
 
 const Dataset kNoValid{};
+/// Steps as small as the defaults make them for so little data.
+const std::vector<std::string> kSmallSteps{"batch=256", "piece=128", "learning-rate=0.003",
+                                           "average=0.99"};
+
+std::vector<std::string> with(std::vector<std::string> set, const std::vector<std::string> &more)
+{
+    set.insert(set.end(), more.begin(), more.end());
+    return set;
+}
 
 bool sameTensors(const TrainedModel &a, const TrainedModel &b)
 {
@@ -101,7 +112,7 @@ TrainOrder TestSequence::order(const std::vector<std::string> &set) const
 {
     TrainOrder order;
     // Fixed, so that other defaults do not change what is tested.
-    std::vector<std::string> all{"batch=1024", "piece=1024", "learning-rate=0.001"};
+    std::vector<std::string> all{"batch=1024", "piece=1024", "learning-rate=0.001", "start=random"};
     all.insert(all.end(), set.begin(), set.end());
     for (const auto &setting : all) {
         if (!setSetting(order.recipe, setting))
@@ -477,32 +488,65 @@ void TestSequence::fineTuningGoesOnFromThePackage()
 
 void TestSequence::maskedPretrainingServesAndStarts()
 {
-    const auto pretrained = packaged(quick({"task=masked", "epochs=20"}));
+    const auto pretrained = packaged(quick(with(kSmallSteps, {"task=masked", "epochs=20"})));
+    const auto popular =
+        popularityQuality(popularityOrder(m_split.train), m_all, m_split.test, nullptr);
     const auto ndcg = quality(pretrained);
-    QVERIFY(ndcg > 0);
-    qInfo("tiny: masked %.4f", ndcg);
-    auto from = order({"epochs=8", "batch=128"});
+    qInfo("tiny: masked %.4f, popularity %.4f", ndcg, popular.ndcg);
+    QVERIFY(ndcg > 0.5 * popular.ndcg);
+    auto from = order(with(kSmallSteps, {"epochs=8"}));
     from.initial = pretrained;
     QuietMonitor monitor;
     const auto model = trainSequence(m_split.train, kNoValid, from, monitor);
     QVERIFY2(model, model ? "" : model.error().text().c_str());
     QCOMPARE(model->manifest.settings.at("masked"), 0.0);
+    QVERIFY(quality(packaged(*model)) > popular.ndcg);
 }
 
 void TestSequence::distilledStudentIsSmaller()
 {
-    auto from = order({"factors=16", "blocks=1", "distil=0.7", "temperature=2", "epochs=8",
-                       "batch=128", "piece=128"});
+    auto from = order(
+        with(kSmallSteps, {"factors=16", "blocks=1", "distil=0.7", "temperature=2", "epochs=8"}));
     from.initial = m_package;
     QuietMonitor monitor;
     const auto student = trainSequence(m_split.train, kNoValid, from, monitor);
     QVERIFY2(student, student ? "" : student.error().text().c_str());
     QCOMPARE(student->manifest.settings.at("factors"), 16.0);
     const auto taught = quality(packaged(*student)), teacher = quality(*m_package);
-    const auto alone = quality(packaged(quick({"epochs=8"})));
+    const auto alone = quality(packaged(quick(with(kSmallSteps, {"epochs=8"}))));
     qInfo("tiny: teacher %.4f, student %.4f, alone %.4f", teacher, taught, alone);
+    QVERIFY(taught > 0.5 * teacher);
     QuietMonitor other;
     QVERIFY(!trainSequence(m_split.train, kNoValid, order({"distil=0.5"}), other)); // no teacher
+}
+
+void TestSequence::gbceLearns()
+{
+    const auto popular =
+        popularityQuality(popularityOrder(m_split.train), m_all, m_split.test, nullptr);
+    const auto ndcg = quality(packaged(quick(with(kSmallSteps, {"loss=gbce", "epochs=15"}))));
+    qInfo("tiny: gbce %.4f, popularity %.4f", ndcg, popular.ndcg);
+    QVERIFY(ndcg > popular.ndcg);
+}
+
+void TestSequence::spectrumIsABetterStart()
+{
+    // After the same few steps; and what is held out for validation is not in the start.
+    const auto random = quality(packaged(quick(with(kSmallSteps, {"epochs=3"}))));
+    const auto informed =
+        quality(packaged(quick(with(kSmallSteps, {"epochs=3", "start=spectrum"}))));
+    qInfo("tiny, 3 epochs: random start %.4f, spectrum %.4f", random, informed);
+    QVERIFY(informed > 1.5 * random);
+    // So little data begins there unasked, and then the order of events is worth something.
+    TrainOrder unasked;
+    unasked.threads = 2;
+    QuietMonitor monitor;
+    const auto model = trainSequence(m_split.train, kNoValid, unasked, monitor);
+    QVERIFY2(model, model ? "" : model.error().text().c_str());
+    const auto ndcg = quality(packaged(*model));
+    qInfo("tiny, defaults: %.4f (best epoch %.0f)", ndcg,
+          model->manifest.settings.at("best epoch"));
+    QVERIFY(ndcg > informed * 0.9);
 }
 
 void TestSequence::attributesAreRead()

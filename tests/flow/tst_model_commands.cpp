@@ -6,6 +6,7 @@
 #include "tests/support/program.h"
 
 #include <QJsonArray>
+#include <csignal>
 
 class TestModelCommands : public QObject
 {
@@ -22,7 +23,12 @@ private Q_SLOTS:
     void badFiles();
     void badOrders_data();
     void badOrders();
+    void hugeHistory_data();
     void hugeHistory();
+    void otherFamiliesAreTold_data();
+    void otherFamiliesAreTold();
+    void resumedLikeUninterrupted_data();
+    void resumedLikeUninterrupted();
 
 private:
     QString file(const char *name) const { return m_place.file(name); }
@@ -313,17 +319,108 @@ void TestModelCommands::badOrders()
     QVERIFY(!QFile::exists(file("x")));
 }
 
+void TestModelCommands::hugeHistory_data()
+{
+    QTest::addColumn<QString>("family");
+    for (const char *family : {"popularity", "mf", "sequence"})
+        QTest::newRow(family) << QString::fromLatin1(family);
+}
+
 void TestModelCommands::hugeHistory()
 {
+    // One shopper alone, with a million events.
+    QFETCH(QString, family);
     QByteArray line = "one";
     for (int i = 0; i < 1'000'000; ++i)
         line += ' ' + QByteArray::number(i % 50'000);
     write("huge.txt", line + "\n");
-    const auto made = ctl(words("train --family popularity --train %huge.txt --out %huge --json"));
+    const auto package = QStringLiteral("huge-") + family;
+    const auto made = ctl(words("train --train %huge.txt --time-limit 4s --json")
+                          << QStringLiteral("--family") << family << QStringLiteral("--out")
+                          << file(qPrintable(package)));
     QVERIFY2(made.exit == 0, made.err);
-    const auto asked = ctl(words("recommend --model %huge --histories %huge.txt --out %huge.out"));
+    const auto asked = ctl(words("recommend --histories %huge.txt --out %huge.out")
+                           << QStringLiteral("--model") << file(qPrintable(package)));
     QVERIFY2(asked.exit == 0, asked.err);
     QCOMPARE(read(file("huge.out")), QByteArray("one\n")); // everything was taken
+}
+
+void TestModelCommands::otherFamiliesAreTold_data()
+{
+    QTest::addColumn<QByteArray>("line");
+    QTest::addColumn<QByteArray>("says");
+    QTest::newRow("rank") << QByteArray("rank --queries %train.txt") << QByteArray("recommend");
+    QTest::newRow("predict") << QByteArray("predict --in %train.txt") << QByteArray("recommend");
+    QTest::newRow("forecast") << QByteArray("forecast --in %train.txt --horizon 2")
+                              << QByteArray("recommend");
+    for (const char *family : {"mf", "sequence", "search", "ctr", "demand"})
+        QTest::newRow(family) << QByteArray("finetune --train %train.txt --family ") + family
+                              << QByteArray("of the family popularity");
+}
+
+void TestModelCommands::otherFamiliesAreTold()
+{
+    QFETCH(QByteArray, line);
+    QFETCH(QByteArray, says);
+    const auto model = line.startsWith("finetune") ? "--from" : "--model";
+    const auto refused = ctl(words(line.constData()) << QString::fromLatin1(model) << file("pop")
+                                                     << QStringLiteral("--out") << file("x"));
+    QVERIFY2(refused.exit == 4, QByteArray::number(refused.exit) + refused.err);
+    QVERIFY2(refused.err.contains(says), refused.err);
+    QVERIFY(!QFile::exists(file("x")));
+}
+
+void TestModelCommands::resumedLikeUninterrupted_data()
+{
+    QTest::addColumn<QByteArray>("line");
+    QTest::newRow("mf") << QByteArray("train --family mf --train %train.txt");
+    QTest::newRow("sequence") << QByteArray(
+        "train --family sequence --train %train.txt --set epochs=6 --set factors=16");
+    QTest::newRow("demand") << QByteArray("train --family demand --train %days.csv --set trees=60");
+}
+
+void TestModelCommands::resumedLikeUninterrupted()
+{
+    QFETCH(QByteArray, line);
+    const QString name = QString::fromLatin1(QTest::currentDataTag());
+    if (name == QStringLiteral("demand")) {
+        QByteArray rows = "series,time,value\n";
+        for (int s = 0; s < 40; ++s) {
+            for (int day = 1; day <= 150; ++day)
+                rows += QByteArray("s%1,%2,%3\n")
+                            .replace("%1", QByteArray::number(s))
+                            .replace("%2", QByteArray::number(day))
+                            .replace("%3", QByteArray::number((s * day + day % 7) % 11));
+        }
+        write("days.csv", rows);
+    }
+    const auto order = [&](const QString &out) {
+        return words(line.constData())
+               << QStringLiteral("--json") << QStringLiteral("--checkpoint-every")
+               << QStringLiteral("0") << QStringLiteral("--out") << out;
+    };
+    const auto straight = file(qPrintable(name + QStringLiteral("-straight")));
+    const auto whole = ctl(order(straight));
+    QVERIFY2(whole.exit == 0, whole.err);
+    const auto parts = file(qPrintable(name + QStringLiteral("-parts")));
+    QProcess process;
+    m_place.prepare(process, "drillctl", order(parts));
+    process.start();
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(parts + QStringLiteral(".checkpoint")), 60'000);
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(60'000));
+    QVERIFY2(process.exitCode() != 0, "it was over before it could be stopped");
+    QVERIFY(!QFile::exists(parts));
+    const auto rest = ctl(order(parts) << QStringLiteral("--resume"));
+    QVERIFY2(rest.exit == 0, rest.err);
+    QVERIFY(rest.json()[QStringLiteral("resumed")].toBool());
+    QVERIFY(!QFile::exists(parts + QStringLiteral(".checkpoint")));
+    for (const auto &entry : QDir(straight).entryList(QDir::Files)) {
+        if (!entry.startsWith(QStringLiteral("manifest"))) // it tells the seconds
+            QVERIFY2(read(straight + QLatin1Char('/') + entry)
+                         == read(parts + QLatin1Char('/') + entry),
+                     qPrintable(entry));
+    }
 }
 
 QTEST_GUILESS_MAIN(TestModelCommands)

@@ -38,7 +38,8 @@ Result<ClickOptions> clickOptions(const Recipe &recipe, std::size_t rows)
     options.net.dots = interaction == "dots";
     in.flag("concat", options.net.concat);
     in.number("rate", options.net.rate, 1e-6, 1);
-    in.number("embedding_rate", options.net.embeddingRate, 1e-6, 1);
+    in.number("embedding_rate", options.net.embeddingRate, 0, 1);
+    in.number("embedding_prior", options.net.embeddingPrior, 0, 1e9);
     in.number("decay", options.net.decay, 0, 1);
     in.number("embedding_decay", options.net.embeddingDecay, 0, 1);
     in.number("dropout", options.net.dropout, 0, 0.9);

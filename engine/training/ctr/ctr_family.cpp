@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 
 namespace engine {
 namespace {
@@ -86,6 +87,14 @@ public:
             texts[c] = m_row[m_map.at[c]];
     }
     [[nodiscard]] const std::string &label() const { return m_row[*m_map.label]; }
+    /// Of what the model reads and the label: equal rows are one and the same case.
+    [[nodiscard]] std::uint64_t hash() const
+    {
+        auto hash = textHash(label());
+        for (const auto column : m_map.at)
+            hash = textHash(m_row[column], textHash("\x1f", hash));
+        return hash;
+    }
     [[nodiscard]] const ColumnMap &map() const { return m_map; }
     [[nodiscard]] const LabelledRows &source() const { return m_rows; }
     [[nodiscard]] double part() const
@@ -135,6 +144,30 @@ void noteRows(const ClickRows &rows, TrainMonitor &monitor)
                      + " times more among the rows; left out");
 }
 
+/// Hashes of the rows of the training data; empty without --train.
+Result<std::unordered_set<std::uint64_t>>
+trainedRows(const EvalOrder &order, const CtrScorer &scorer, TrainMonitor &monitor)
+{
+    std::unordered_set<std::uint64_t> hashes;
+    if (!order.train)
+        return hashes;
+    auto rows = ModelRows::open(*order.train, scorer);
+    if (!rows)
+        return tl::unexpected(rows.error());
+    if (!rows->map().label)
+        return hashes; // predictions were made for it; nothing was learned from it
+    for (;;) {
+        auto more = rows->next();
+        if (!more)
+            return tl::unexpected(more.error());
+        if (!*more)
+            return hashes;
+        hashes.insert(rows->hash());
+        if (monitor.stop().stop_requested())
+            return stopped();
+    }
+}
+
 /// `more` behind `rows`; gives the numbers of its rows.
 std::vector<std::uint32_t> append(ClickRows &rows, const ClickRows &more)
 {
@@ -181,8 +214,9 @@ public:
                "may be missing, other columns are ignored.\n"
                "Settings: models both|net|trees, folds, hold_out, members, calibration "
                "auto|temperature|isotonic, dimension, hidden, layers, interaction dots|pool, "
-               "concat, rate, embedding_rate, decay, embedding_decay, dropout, batch, epochs, "
-               "patience, tree_leaves, tree_least_rows, tree_rounds, tree_patience, tree_rate, "
+               "concat, rate, embedding_rate, embedding_prior, decay, embedding_decay, dropout, "
+               "batch, epochs, patience, tree_leaves, tree_least_rows, tree_rounds, tree_patience, "
+               "tree_rate, "
                "tree_columns, tree_rows, tree_ridge, tree_smoothing, least_count, vocabulary, "
                "hash_buckets.\n";
     }
@@ -250,10 +284,13 @@ public:
             return fail(ErrorCode::InvalidInput,
                         "The file has no label to compare with; say --columns label=NAME",
                         order.test.path.string());
+        const auto trained = trainedRows(order, **scorer, monitor);
+        if (!trained)
+            return tl::unexpected(trained.error());
         BlockScorer block(**scorer, order.threads);
         std::vector<double> probabilities;
         std::vector<std::uint8_t> labels;
-        std::uint64_t unlabelled = 0;
+        std::uint64_t unlabelled = 0, leaked = 0;
         for (bool isEnd = false; !isEnd;) {
             auto more = rows->next();
             if (!more)
@@ -270,6 +307,7 @@ public:
                                                  + "' is neither 0/1, true/false nor yes/no");
                 rows->copyTo(block.add());
                 labels.push_back(*label ? 1 : 0);
+                leaked += trained->contains(rows->hash()) ? 1 : 0;
             }
             if (!isEnd && !block.isFull())
                 continue;
@@ -287,6 +325,12 @@ public:
         if (unlabelled > 0)
             monitor.note(std::to_string(unlabelled) + " rows have no label and were left out");
         Evaluation evaluation;
+        if (leaked > 0) {
+            evaluation.counts["test rows that stand in train"] = leaked;
+            monitor.note("warning: " + std::to_string(leaked)
+                         + " rows of the test stand in the training data, label and all, so these "
+                           "figures may flatter the model");
+        }
         evaluation.metrics = clickMetrics(probabilities, labels);
         evaluation.metrics["unseen-values"] = static_cast<double>(block.unseen());
         for (const auto &[name, value] :

@@ -13,9 +13,10 @@ constexpr double kStart = 0.05; ///< standard deviation of a fresh embedding
 
 } // namespace
 
-EmbeddingTable::EmbeddingTable(std::size_t codes, std::size_t dimension, std::uint64_t seed)
-    : m_width(dimension + 1), m_values(codes * m_width), m_squares(codes * m_width),
-      m_slot(codes, -1)
+EmbeddingTable::EmbeddingTable(std::size_t codes, std::size_t dimension, double prior,
+                               std::uint64_t seed)
+    : m_width(dimension + 1), m_values(codes * m_width),
+      m_squares(codes * m_width, static_cast<float>(prior)), m_slot(codes, -1)
 {
     Random random(seed, kStartStream);
     for (std::size_t code = 0; code < codes; ++code) {

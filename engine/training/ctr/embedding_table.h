@@ -10,8 +10,10 @@ namespace engine {
 class EmbeddingTable
 {
 public:
-    /// Rows of `dimension` + 1 floats; the last is the linear weight and starts at 0.
-    EmbeddingTable(std::size_t codes, std::size_t dimension, std::uint64_t seed);
+    /// Rows of `dimension` + 1 floats; the last is the linear weight and starts at 0. `prior`: what
+    /// Adagrad's sums of squares start with. At 0 the first gradient of a value moves it by the
+    /// whole rate however seldom the value is, which learns the noise of rare ones.
+    EmbeddingTable(std::size_t codes, std::size_t dimension, double prior, std::uint64_t seed);
 
     /// out[b, field, dimension + 1].
     void gather(const ClickRows &rows, std::span<const std::uint32_t> batch, float *out) const;

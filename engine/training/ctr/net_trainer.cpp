@@ -30,6 +30,17 @@ constexpr std::uint64_t kOrderStream = 0xC7B100000000, kDropStream = 0xC7B2, kWe
 constexpr std::size_t kRoundRows = 500'000;
 constexpr int kWarmUp = 50; ///< steps until Adam's rate is reached
 
+/// Bags are mostly linear, and a linear weight has further to go than an embedding.
+constexpr double kTableRate = 0.03, kBagRate = 0.2;
+
+/// Sum of squared gradients of so many rows, each of which is wrong by a half. A step's gradient is
+/// the mean over the batch.
+double priorSquares(const NetOptions &options)
+{
+    const double each = 0.5 / static_cast<double>(options.batch);
+    return options.embeddingPrior * each * each;
+}
+
 /// Copies of everything that a later round may have to come back to.
 struct Snapshot
 {
@@ -42,8 +53,11 @@ class Trainer
 public:
     Trainer(const ClickRows &rows, const ClickNetShape &shape, const NetOptions &options)
         : m_rows(rows), m_shape(shape), m_options(options), m_device(options.device),
-          m_table(shape.codes, shape.dimension, options.seed), m_net(emptyNet(shape)),
-          m_drop(options.seed, kDropStream)
+          m_table(shape.codes, shape.dimension, priorSquares(options), options.seed),
+          m_embeddingRate(options.embeddingRate > 0 ? options.embeddingRate
+                          : shape.hasBag            ? kBagRate
+                                                    : kTableRate),
+          m_net(emptyNet(shape)), m_drop(options.seed, kDropStream)
     {
         Random random(options.seed, kWeightStream);
         if (shape.dense > 0) {
@@ -99,7 +113,7 @@ public:
         if (in.bag.defined())
             m_table.addBags(m_rows, batch, back(in.bag).data_ptr<float>(),
                             back(in.bagSquares).data_ptr<float>());
-        m_table.step(m_options.embeddingRate * m_rate / m_options.rate, m_options.embeddingDecay);
+        m_table.step(m_embeddingRate * m_rate / m_options.rate, m_options.embeddingDecay);
         return value;
     }
 
@@ -314,6 +328,7 @@ private:
     NetOptions m_options;
     c10::Device m_device;
     EmbeddingTable m_table;
+    double m_embeddingRate;
     ClickNet m_net; ///< zero weights: the layers' sizes
     Random m_drop;
     std::vector<at::Tensor> m_weights, m_first, m_second, m_steps;

@@ -15,9 +15,10 @@ struct NetOptions
 {
     int dimension = 8, hidden = 64, layers = 2;
     bool dots = false, concat = true;
-    double rate = 0.002;         ///< of Adam; halved when the validation loss does not fall
-    double embeddingRate = 0.03; ///< of Adagrad
-    double decay = 0.01;         ///< of the MLPs, decoupled as in AdamW
+    double rate = 0.002;        ///< of Adam; halved when the validation loss does not fall
+    double embeddingRate = 0;   ///< of Adagrad; 0: .03 for tables, .2 for bags of indices
+    double embeddingPrior = 50; ///< rows, each half wrong, that Adagrad's sums start with
+    double decay = 0.01;        ///< of the MLPs, decoupled as in AdamW
     double embeddingDecay = 1e-5;
     double dropout = 0.2; ///< behind every hidden layer of the top MLP
     int batch = 256;

@@ -31,7 +31,7 @@ constexpr const char *kHelp =
     "  the training data. Out: series,time,p10,p50,p90,mean.\n"
     "Settings (--set or a recipe): horizon, first_step, season, window, lags, validation, trees,\n"
     "  leaves, least_rows, rate, columns, rows, patience, most_rows, missing=auto|zero|unknown,\n"
-    "  duplicates=auto|last|sum, mean=auto|law|trees, point=none|relative.\n";
+    "  duplicates=auto|last|sum, mean=auto|law|trees, point=none|relative|root.\n";
 
 TableFile tableFile(const InputFile &file)
 {
@@ -190,12 +190,14 @@ public:
         if (furthest > static_cast<std::size_t>(schema.horizon))
             out.notes["steps beyond the trained horizon of " + std::to_string(schema.horizon)] =
                 furthest - static_cast<std::size_t>(schema.horizon);
-        const auto relative = package.manifest.settings.find("relative_point");
+        const auto point = package.manifest.settings.find("point");
+        using Point = ForecastOrder::Point;
+        const auto wanted = point == package.manifest.settings.end() ? Point::None
+                            : point->second == 1                     ? Point::Relative
+                            : point->second == 2                     ? Point::Root
+                                                                     : Point::None;
         const auto lines =
-            writeForecasts(**model, *table,
-                           {order.out, order.horizon,
-                            relative != package.manifest.settings.end() && relative->second == 1},
-                           monitor);
+            writeForecasts(**model, *table, {order.out, order.horizon, wanted}, monitor);
         if (!lines)
             return tl::unexpected(lines.error());
         out.rows = *lines;
@@ -262,7 +264,7 @@ Result<DemandOptions> demandOptions(const Recipe &recipe)
     in.choice("missing", options.rules.missing, {"auto", "zero", "unknown"});
     in.choice("duplicates", options.rules.duplicates, {"auto", "last", "sum"});
     in.choice("mean", options.mean, {"auto", "law", "trees"});
-    in.choice("point", options.point, {"none", "relative"});
+    in.choice("point", options.point, {"none", "relative", "root"});
     DR_RETURN_IF_ERROR(in.finish());
     return options;
 }

@@ -23,7 +23,7 @@ TrainedModel packDemand(const DemandModel &model, const DemandOptions &options,
     settings["season"] = model.schema.season;
     settings["leaves"] = options.leaves;
     settings["rate"] = options.rate;
-    settings["relative_point"] = options.point == "relative" ? 1 : 0;
+    settings["point"] = options.point == "relative" ? 1 : options.point == "root" ? 2 : 0;
     settings["sum_duplicates"] = options.rules.duplicates == "sum"    ? 1
                                  : options.rules.duplicates == "last" ? 0
                                                                       : 2;

@@ -64,6 +64,8 @@ void DemandScores::add(double sold, const StepForecast &forecast)
         sums.absMedian += std::abs(sold - median);
         sums.absMean += std::abs(sold - forecast.mean);
         sums.squared += (sold - forecast.mean) * (sold - forecast.mean);
+        sums.absPoint += std::abs(sold - forecast.root);
+        sums.squaredPoint += (sold - forecast.root) * (sold - forecast.root);
         sums.signedMean += forecast.mean - sold;
         const double off = std::log1p(median) - std::log1p(sold);
         sums.logs += off * off;
@@ -91,8 +93,12 @@ void DemandScores::end()
     const double n = static_cast<double>(m_one.count);
     m_mae.add(m_one.absMedian / n);
     m_rmse.add(std::sqrt(m_one.squared / n));
-    if (m_scale > 0)
+    m_maePoint.add(m_one.absPoint / n);
+    m_rmsePoint.add(std::sqrt(m_one.squaredPoint / n));
+    if (m_scale > 0) {
         m_rmsse.add(std::sqrt(m_one.squared / n / m_scale));
+        m_rmssePoint.add(std::sqrt(m_one.squaredPoint / n / m_scale));
+    }
 }
 
 std::map<std::string, double> DemandScores::metrics() const
@@ -118,8 +124,12 @@ std::map<std::string, double> DemandScores::metrics() const
     out["rmse"] = std::sqrt(m_all.squared / n);
     out["mae_series"] = m_mae.mean();
     out["rmse_series"] = m_rmse.mean();
-    if (m_rmsse.count > 0)
+    out["mae_series_point"] = m_maePoint.mean();
+    out["rmse_series_point"] = m_rmsePoint.mean();
+    if (m_rmsse.count > 0) {
         out["rmsse"] = m_rmsse.mean();
+        out["rmsse_point"] = m_rmssePoint.mean();
+    }
     for (std::size_t i = 0; i < kLevels.size(); ++i) {
         out[named("pinball", kLevels[i])] = m_all.pinball[i] / n;
         out[named("pinball_zero", kLevels[i])] = m_all.pinballZero[i] / n;

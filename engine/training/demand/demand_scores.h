@@ -24,7 +24,8 @@ public:
 
     /// mape of the relative point, mape_p50, mape_mean (sold > 0 only, in %), wape and wape_mean,
     /// rmsle, mae, rmse, mae_mean over all periods; mae_series, rmse_series, rmsse as means over
-    /// series; pinball@.1 .5 .9 .95, and pinball_zero@... of forecasting 0; coverage@80; bias.
+    /// series, with _point those of StepForecast::root; pinball@.1 .5 .9 .95, and pinball_zero@...
+    /// of forecasting 0; coverage@80; bias.
     [[nodiscard]] std::map<std::string, double> metrics() const;
     /// Of the means over series: rmsse, rmse_series, mae_series.
     [[nodiscard]] std::map<std::string, double> standardErrors() const;
@@ -35,7 +36,8 @@ private:
     struct Sums
     {
         std::size_t count = 0, positives = 0, covered = 0;
-        double sold = 0, absMedian = 0, absMean = 0, squared = 0, logs = 0, signedMean = 0;
+        double sold = 0, absMedian = 0, absMean = 0, squared = 0, squaredPoint = 0, absPoint = 0,
+               logs = 0, signedMean = 0;
         double relative = 0, relativeMedian = 0, relativeMean = 0;
         std::array<double, kLevels.size()> pinball{}, pinballZero{};
     };
@@ -50,7 +52,7 @@ private:
     Sums m_all, m_one;
     double m_scale = 0;
     std::size_t m_series = 0;
-    Spread m_rmsse, m_rmse, m_mae;
+    Spread m_rmsse, m_rmse, m_mae, m_rmssePoint, m_rmsePoint, m_maePoint;
 };
 
 /// Pinball loss at a level.

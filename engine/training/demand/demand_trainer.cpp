@@ -1,8 +1,7 @@
 #include "engine/training/demand/demand_trainer.h"
 
-#include "engine/model/safetensors.h"
-#include "engine/scoring/demand_forecaster.h"
-#include "engine/training/demand/training_rows.h"
+#include "engine/training/demand/demand_points.h"
+#include "engine/training/demand/demand_state.h"
 #include "engine/training/trees/booster.h"
 #include "engine/training/trees/tree_columns.h"
 
@@ -12,69 +11,10 @@
 namespace engine {
 namespace {
 
-constexpr std::size_t kLawKnots = 201;
 /// Fewer held-out rows that sell than this, and the training rows give spread and law.
 constexpr std::size_t kLeastHeldOut = 60;
-
-/// What a checkpoint holds: finished parts, the one in work, the validation so far.
-struct TrainState
-{
-    struct Part
-    {
-        std::vector<std::int32_t> feature, left, roots;
-        std::vector<float> value;
-        std::vector<std::uint8_t> missing;
-        double base = 0;
-        std::uint32_t best = 0; ///< trees with the least validation loss
-        std::vector<double> losses;
-        template <class A>
-        void fields(A &a)
-        {
-            a(feature);
-            a(left);
-            a(roots);
-            a(value);
-            a(missing);
-            a(base);
-            a(best);
-            a(losses);
-        }
-    };
-    std::map<std::string, Part> finished;
-    std::string name;
-    Part current;
-    template <class A>
-    void fields(A &a)
-    {
-        a(finished);
-        a(name);
-        a(current);
-    }
-};
-
-TrainState::Part packed(const TreeModel &model)
-{
-    TrainState::Part part;
-    part.base = model.base;
-    part.roots = model.roots;
-    for (const auto &node : model.nodes) {
-        part.feature.push_back(node.feature);
-        part.left.push_back(node.left);
-        part.value.push_back(node.value);
-        part.missing.push_back(node.missingLeft ? 1 : 0);
-    }
-    return part;
-}
-
-TreeModel unpacked(const TrainState::Part &part)
-{
-    TreeModel model;
-    model.base = part.base;
-    model.roots = part.roots;
-    for (std::size_t i = 0; i < part.feature.size(); ++i)
-        model.nodes.push_back({part.feature[i], part.left[i], part.value[i], part.missing[i] != 0});
-    return model;
-}
+/// A value counts as at most so many times the mean of its history when the mean is learned.
+constexpr double kMostRatio = 50;
 
 class Trainer
 {
@@ -97,15 +37,21 @@ public:
                             + " periods with a history before them; at least 4 are needed");
         m_bins.emplace(m_rows.features, rows);
         if (const auto saved = m_monitor.resumeFrom()) {
-            DR_RETURN_IF_ERROR(restore(*saved));
+            auto state = DemandState::read(*saved);
+            if (!state)
+                return tl::unexpected(state.error());
+            m_state = std::move(*state);
         }
         holdOut();
         std::vector<float> sells(rows), logs(rows), ratios(rows), weight(rows, 1.0f);
+        std::vector<float> exposure(rows);
         for (std::size_t i = 0; i < rows; ++i) {
             const auto y = static_cast<double>(m_rows.sold[i]);
             sells[i] = y > 0 ? 1.0f : 0.0f;
             logs[i] = y > 0 ? static_cast<float>(std::log(y) - m_rows.level[i]) : 0.0f;
-            ratios[i] = static_cast<float>(y * std::exp(-m_rows.mean[i]));
+            // One large sale of a series that sold next to nothing must not rule the mean.
+            ratios[i] = static_cast<float>(std::min(kMostRatio, y * std::exp(-m_rows.mean[i])));
+            exposure[i] = static_cast<float>(std::exp(0.5 * m_rows.mean[i]));
         }
         auto &model = m_model;
         std::vector<double> heldOut; // location of the held-out rows, before they were learned from
@@ -123,12 +69,17 @@ public:
                 return tl::unexpected(part.error());
             model.positive = std::move(*part);
         }
+        std::vector<double> heldOutMean;
         if (m_options.mean == "trees" || (m_options.mean == "auto" && model.schema.hasZeros)) {
-            part = boost("mean", Loss::Poisson, ratios, weight,
-                         m_initial && m_initial->mean ? &*m_initial->mean : nullptr, nullptr);
+            part = boost("mean", Loss::Poisson, ratios, exposure,
+                         m_initial && m_initial->mean ? &*m_initial->mean : nullptr, &heldOutMean);
             if (!part)
                 return tl::unexpected(part.error());
             model.mean = std::move(*part);
+            for (std::size_t i = 0; i < rows; ++i)
+                heldOutMean[i] = std::exp(std::clamp(heldOutMean[i], -30.0, 30.0) + m_rows.mean[i]);
+            model.schema.rootFactor = rootShare(m_rows, m_isHeldOut, heldOutMean);
+            model.metrics["share of the mean for rmse"] = model.schema.rootFactor;
         }
         return std::move(m_model);
     }
@@ -172,29 +123,12 @@ private:
         return scores;
     }
 
-    Result<> restore(const Bytes &saved)
-    {
-        const auto entries = parseSafetensors(saved, "checkpoint");
-        if (!entries)
-            return tl::unexpected(entries.error());
-        if (entries->size() != 1 || entries->front().name != "state")
-            return fail(ErrorCode::InvalidInput, "The checkpoint is not one of a demand model");
-        const auto state = decode<TrainState>(
-            std::span(saved).subspan(entries->front().offset, entries->front().bytes));
-        if (!state)
-            return fail(ErrorCode::InvalidInput, "The checkpoint is broken");
-        m_state = *state;
-        return {};
-    }
-
     Result<> save()
     {
-        const auto bytes = encode(m_state);
-        const TensorSource source{"state", "I8", {static_cast<std::int64_t>(bytes.size())}, bytes};
-        const auto file = writeSafetensors({&source, 1});
-        if (!file)
-            return tl::unexpected(file.error());
-        return m_monitor.checkpoint(*file);
+        const auto bytes = m_state.bytes();
+        if (!bytes)
+            return tl::unexpected(bytes.error());
+        return m_monitor.checkpoint(*bytes);
     }
 
     void tellLoss(const std::string &name, const std::vector<double> &losses)
@@ -214,14 +148,14 @@ private:
         if (const auto done = m_state.finished.find(name); done != m_state.finished.end()) {
             best = done->second.best;
             tellLoss(name, done->second.losses);
-            return unpacked(done->second);
+            return treesOf(done->second);
         }
         Booster booster(*m_bins, loss, target, weight, options, m_crew);
         std::vector<double> losses;
         if (m_state.name == name) {
             losses = m_state.current.losses;
             best = m_state.current.best;
-            auto model = unpacked(m_state.current);
+            auto model = treesOf(m_state.current);
             auto scores = scoresOf(model);
             booster.resume(std::move(model), std::move(scores));
         } else if (initial) {
@@ -260,7 +194,7 @@ private:
                                -1);
             if (m_monitor.isCheckpointDue()) {
                 m_state.name = name;
-                m_state.current = packed(booster.model());
+                m_state.current = packedPart(booster.model());
                 m_state.current.best = best;
                 m_state.current.losses = losses;
                 DR_RETURN_IF_ERROR(save());
@@ -268,7 +202,7 @@ private:
         }
         tellLoss(name, losses);
         auto model = booster.take();
-        auto part = packed(model);
+        auto part = packedPart(model);
         part.best = best;
         part.losses = losses;
         m_state.finished[name] = std::move(part);
@@ -389,22 +323,15 @@ private:
             standard.push_back(0);
             schema.spreadLeast = schema.spreadMost = 1e-3;
         }
-        std::sort(standard.begin(), standard.end());
-        schema.law.clear();
-        for (std::size_t i = 0; i < kLawKnots; ++i) {
-            const double level = (static_cast<double>(i) + 0.5) / static_cast<double>(kLawKnots);
-            const auto at = static_cast<std::size_t>(level * static_cast<double>(standard.size()));
-            schema.law.push_back(static_cast<float>(standard[std::min(at, standard.size() - 1)]));
-        }
+        schema.law = lawOf(std::move(standard));
         double sold = 0, meant = 0;
         for (std::size_t i = 0; i < weight.size(); ++i) {
             if (weight[i] <= 0)
                 continue;
             sold += static_cast<double>(m_rows.sold[i]);
-            meant += std::exp(m_rows.level[i] + location[i])
-                     * meanOfLaw(std::exp(scores[i]), schema.law);
+            meant += std::exp(m_rows.level[i] + location[i]);
         }
-        schema.meanFactor = meant > 0 ? std::clamp(sold / meant, 0.5, 2.0) : 1.0;
+        schema.meanFactor = meant > 0 ? std::clamp(sold / meant, 0.2, 20.0) : 1.0;
         return {};
     }
 
@@ -417,7 +344,7 @@ private:
     TrainingRows m_rows;
     std::optional<Bins> m_bins;
     std::vector<std::uint8_t> m_isHeldOut;
-    TrainState m_state;
+    DemandState m_state;
 };
 
 } // namespace

@@ -27,7 +27,7 @@ struct DemandOptions
     int patience = 60;                             ///< trees without a gain in validation
     int mostRows = 300'000;                        ///< training rows; more are drawn from
     std::string mean = "auto";  ///< law, trees; auto: trees where there are zeros
-    std::string point = "none"; ///< relative: forecasts carry a further column for MAPE
+    std::string point = "none"; ///< a further column of forecasts: relative (MAPE), root (RMSE)
 };
 
 struct DemandModel

@@ -133,8 +133,10 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
     if (!out)
         return tl::unexpected(out.error());
     std::uint64_t lines = 0;
-    std::string text = order.writesRelative ? "series,time,p10,p50,p90,mean,point\n"
-                                            : "series,time,p10,p50,p90,mean\n";
+    const bool writesPoint = order.point != ForecastOrder::Point::None;
+    const bool isRelative = order.point == ForecastOrder::Point::Relative;
+    std::string text =
+        std::string("series,time,p10,p50,p90,mean") + (writesPoint ? ",point\n" : "\n");
     for (std::size_t s = 0; s < table.series.size(); ++s) {
         const auto &series = table.series[s];
         std::size_t steps = static_cast<std::size_t>(order.horizon);
@@ -157,8 +159,8 @@ Result<std::uint64_t> writeForecasts(const Forecaster &model, const DemandTable 
             for (const double value :
                  {step.quantiles[0], step.quantiles[1], step.quantiles[2], step.mean})
                 text += ',' + numberText(value);
-            if (order.writesRelative)
-                text += ',' + numberText(step.relative);
+            if (writesPoint)
+                text += ',' + numberText(isRelative ? step.relative : step.root);
             text += '\n';
             ++lines;
         }

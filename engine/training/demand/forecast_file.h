@@ -23,9 +23,10 @@ void joinHistory(DemandTable &asked, const DemandTable &history, const DemandSch
 
 struct ForecastOrder
 {
-    std::filesystem::path out;   ///< written beside and renamed
-    int horizon = 0;             ///< 0: as far as the plans reach
-    bool writesRelative = false; ///< a further column `point`, see StepForecast::relative
+    std::filesystem::path out; ///< written beside and renamed
+    int horizon = 0;           ///< 0: as far as the plans reach
+    /// A further column `point`: none, that of StepForecast::relative, or of root.
+    enum class Point { None, Relative, Root } point = Point::None;
 };
 /// CSV series,time,p10,p50,p90,mean. Gives the lines written.
 [[nodiscard]] Result<std::uint64_t> writeForecasts(const Forecaster &model,

@@ -62,6 +62,7 @@ TrainingRows cutRows(const DemandTable &table, const DemandFeatures &features,
     rows.sold.resize(places.size());
     rows.level.resize(places.size());
     rows.mean.resize(places.size());
+    rows.series.resize(places.size());
     rows.period.resize(places.size());
     forChunks(
         places.size(), 4096, static_cast<unsigned>(std::max(1, threads)),
@@ -82,6 +83,7 @@ TrainingRows cutRows(const DemandTable &table, const DemandFeatures &features,
                 rows.sold[i] = series.values[target];
                 rows.level[i] = origin.level;
                 rows.mean[i] = origin.mean;
+                rows.series[i] = place.series;
                 rows.period[i] = series.first + static_cast<std::int64_t>(target);
             }
         });

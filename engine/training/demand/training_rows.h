@@ -12,6 +12,7 @@ struct TrainingRows
     std::vector<std::vector<float>> features; ///< [feature][row]
     std::vector<float> sold;                  ///< the target itself
     std::vector<double> level, mean;          ///< of the row's origin, see DemandFeatures::Origin
+    std::vector<std::uint32_t> series;        ///< index in the table
     std::vector<std::int64_t> period;         ///< of the target
     [[nodiscard]] std::size_t size() const { return sold.size(); }
     void copyRow(std::size_t row, std::span<float> out) const;

@@ -119,6 +119,28 @@ void score(const Parts &parts, std::span<const float> values, std::size_t featur
     }
 }
 
+/// What was learned without a query says of it, for every query.
+Result<std::vector<OutOfFold>> crossValidate(std::span<const QueryRows *const> judged,
+                                             const RankerOptions &options, TrainMonitor &monitor)
+{
+    const auto folds =
+        foldsOf(judged.size(), static_cast<std::size_t>(options.folds), options.seed);
+    std::vector<OutOfFold> outside(judged.size());
+    for (std::size_t f = 0; f < folds.size(); ++f) {
+        monitor.progress("cross-validating the ranker",
+                         static_cast<double>(f) / static_cast<double>(folds.size() + 1));
+        std::vector<const QueryRows *> inside;
+        for (const auto q : withoutFold(folds, f))
+            inside.push_back(judged[q]);
+        const auto parts = fit(sampled(inside, options), options, monitor);
+        if (!parts)
+            return tl::unexpected(parts.error());
+        for (const auto q : folds[f])
+            score(*parts, judged[q]->values, searchFeatureNames().size(), outside[q]);
+    }
+    return outside;
+}
+
 std::vector<Blend> blends(const RankerOptions &options, bool hasBm25)
 {
     if (options.parts == "bm25")
@@ -277,28 +299,37 @@ Result<TrainedRanker> trainRanker(std::span<const QueryRows *const> queries,
                 + " queries with a relevant product; a ranker needs 10, so BM25 alone ranks");
         return out;
     }
-    const auto folds =
-        foldsOf(judged.size(), static_cast<std::size_t>(options.folds), options.seed);
-    std::vector<OutOfFold> outside(judged.size());
-    for (std::size_t f = 0; f < folds.size(); ++f) {
-        monitor.progress("cross-validating the ranker",
-                         static_cast<double>(f) / static_cast<double>(folds.size() + 1));
-        std::vector<const QueryRows *> inside;
-        for (const auto q : withoutFold(folds, f))
-            inside.push_back(judged[q]);
-        auto parts = fit(sampled(inside, options), options, monitor);
-        if (!parts)
-            return tl::unexpected(parts.error());
-        for (const auto q : folds[f])
-            score(*parts, judged[q]->values, out.model.features, outside[q]);
-    }
-    const auto units = unitsOf(outside);
     const auto worth = [&](std::size_t q, std::span<const double> scores) {
         return (queryNdcg(*judged[q], scores, 10, false) + queryNdcg(*judged[q], scores, 10, true))
                / 2;
     };
+    auto found = crossValidate(judged, options, monitor);
+    if (!found)
+        return tl::unexpected(found.error());
+    auto outside = std::move(*found);
+    auto units = unitsOf(outside);
     std::vector<double> best, plain;
-    const auto chosen = bestBlend(all, outside, units, worth, best);
+    auto chosen = bestBlend(all, outside, units, worth, best);
+    auto trees = options;
+    if (options.triesBothLosses && options.parts != "nets") {
+        auto other = options;
+        other.trees.isLambda = !options.trees.isLambda;
+        other.parts = "trees";
+        auto tried = crossValidate(judged, other, monitor);
+        if (!tried)
+            return tl::unexpected(tried.error());
+        for (std::size_t q = 0; q < outside.size(); ++q)
+            (*tried)[q].nets = outside[q].nets; // they have a loss of their own
+        const auto otherUnits = unitsOf(*tried);
+        std::vector<double> values;
+        const auto blend = bestBlend(all, *tried, otherUnits, worth, values);
+        if (mean(values) > mean(best)) {
+            trees.trees.isLambda = other.trees.isLambda;
+            best = std::move(values);
+            units = otherUnits;
+            chosen = blend;
+        }
+    }
     for (std::size_t q = 0; q < judged.size(); ++q)
         plain.push_back(worth(q, judged[q]->bm25));
     const double against = pairedBootstrap(best, plain, options.seed, 2000);
@@ -310,12 +341,12 @@ Result<TrainedRanker> trainRanker(std::span<const QueryRows *const> queries,
         out.metrics["validation ndcg@10"] = mean(plain);
         return out;
     }
-    monitor.progress("training the ranker",
-                     static_cast<double>(folds.size()) / static_cast<double>(folds.size() + 1));
-    auto parts = fit(sampled(judged, options), options, monitor);
+    monitor.progress("training the ranker", -1);
+    auto parts = fit(sampled(judged, trees), trees, monitor);
     if (!parts)
         return tl::unexpected(parts.error());
     use(out.model, std::move(*parts), all[chosen], units);
+    out.metrics["trees by lambdarank"] = trees.trees.isLambda ? 1 : 0;
     return out;
 }
 

@@ -16,6 +16,9 @@ namespace engine {
 struct RankerOptions
 {
     RankTreeOptions trees;
+    /// Judged queries: LambdaRank and squared error on the grades are both cross-validated, and
+    /// the better one trains; else trees.isLambda says which.
+    bool triesBothLosses = false;
     ListNetOptions nets;
     int folds = 5;
     /// Candidates that nobody judged and that train as grade 0, per query: the ranking is over the

@@ -48,6 +48,23 @@ Result<TrainedModel> trainOnRows(const TrainOrder &order, TrainMonitor &monitor)
     return rowsModel(*ranker);
 }
 
+/// With --products the file of --train must teach something: a second catalogue, or a column for
+/// the queries under another name, must not pass for "nothing to learn from".
+tl::unexpected<Error> noLessons(const TrainOrder &order)
+{
+    const auto file = order.train.path.string();
+    if (isJson(order.train.path))
+        return fail(ErrorCode::InvalidInput,
+                    "This is a second catalogue beside --products. Give judgments or sessions "
+                    "(CSV) to --train, or leave one of the two out",
+                    file);
+    return fail(ErrorCode::InvalidInput,
+                "There is no column for query, so there is nothing to learn from; name it, for "
+                "instance --columns query=NAME. For BM25 alone give the catalogue to --train and "
+                "leave --products out",
+                file + ":1");
+}
+
 /// What the ranker learns from: judgments as they stand, or the grades of a click model.
 struct Lessons
 {
@@ -62,8 +79,11 @@ Result<Lessons> readLessons(const TrainOrder &order, const SearchOptions &option
     const auto kind = searchFileKind(order.train.path, order.train.columns);
     if (!kind)
         return tl::unexpected(kind.error());
-    if (*kind == SearchFile::Products)
+    if (*kind == SearchFile::Products) {
+        if (order.products)
+            return noLessons(order);
         return lessons;
+    }
     if (*kind == SearchFile::Sessions) {
         const auto sessions = readImpressions(order.train.path, order.train.columns, monitor);
         if (!sessions)
@@ -92,6 +112,8 @@ Result<TrainedModel> trainOnText(const TrainOrder &order, TrainMonitor &monitor)
     const bool isProductsAlone = order.train.path.empty() || isJson(order.train.path);
     auto products =
         order.products.value_or(isProductsAlone ? order.train.path : std::filesystem::path());
+    if (order.products && isJson(order.train.path) && *order.products != order.train.path)
+        return noLessons(order);
     const auto options = searchOptions(order.recipe, true, 0, order.seed);
     if (!options)
         return tl::unexpected(options.error());
@@ -179,7 +201,7 @@ public:
   settings         ranker auto|bm25|trees|nets|both; k1 b weight-title weight-description
                    weight-long-text weight-supplier weight-category weight-attributes weight-names
                    plurals english|s|keep; latent-dims latent-per-group; folds negatives
-                   negative-weight; tree-loss lambdarank|squares trees leaves forests leaf-rows
+                   negative-weight; tree-loss auto|lambdarank|squares trees leaves forests leaf-rows
                    tree-rate tree-l2 feature-share query-share; nets net-width net-steps net-rate
                    net-decay; click-rounds click-prior.)";
     }

@@ -86,9 +86,11 @@ Result<SearchOptions> searchOptions(const Recipe &recipe, bool isText, std::size
     in.whole("folds", ranker.folds, 2, 100);
     in.whole("negatives", ranker.negatives, 0, 100);
     in.number("negative-weight", ranker.negativeWeight, 0, 10);
-    std::string loss = ranker.trees.isLambda ? "lambdarank" : "squares";
-    in.choice("tree-loss", loss, {"lambdarank", "squares"});
-    ranker.trees.isLambda = loss == "lambdarank";
+    // Rows of features: squared error, as cross-validation inside train had it on lambdarank.
+    std::string loss = isText ? "auto" : "squares";
+    in.choice("tree-loss", loss, {"auto", "lambdarank", "squares"});
+    ranker.triesBothLosses = isText && loss == "auto";
+    ranker.trees.isLambda = loss == "lambdarank" || ranker.triesBothLosses;
     in.whole("trees", ranker.trees.trees, 1, 5000);
     in.whole("leaves", ranker.trees.leaves, 2, 256);
     in.whole("forests", ranker.trees.forests, 1, 100);

@@ -5,6 +5,8 @@
 namespace engine {
 namespace {
 
+constexpr std::size_t kFewEvents = 20'000;
+
 class SequenceFamily final : public RecommenderFamily
 {
 public:
@@ -14,6 +16,11 @@ public:
                                                const TrainOrder &order,
                                                TrainMonitor &monitor) const override
     {
+        if (!order.initial && train.events.size() < kFewEvents)
+            monitor.note("With " + std::to_string(train.events.size())
+                         + " events a sequence model has little to learn an order from, and a "
+                           "factorisation often ranks better: train --family mf as well and "
+                           "compare both with eval");
         return trainSequence(train, valid, order, monitor);
     }
 };
@@ -23,6 +30,8 @@ std::string SequenceFamily::help() const
     return R"(sequence: a causal transformer over each shopper's history, oldest first.
 Reads pairs, lists and csv (columns user, item, time). Settings, all optional:
   factors, blocks, heads, feed-forward, length   sizes; defaults look at the data
+  start=random|spectrum, start-scale   item vectors to begin from: small data starts from the
+                        leading singular vectors of who took what
   task=next|masked      next item, or hidden items (a start for finetune)
   loss=softmax|gbce, negatives, calibration, smoothing, mask-share
   dropout, item-dropout, weight-decay, average   regularisation; average of the weights per step

@@ -35,6 +35,7 @@ SequenceOptions defaultSequence(const Dataset &train)
     options.piece = std::clamp(options.batch / 2, 128, 2048);
     options.learningRate = events < 50'000 ? 3e-3 : 1e-3;
     options.average = events < 50'000 ? 0.99 : 0.999;
+    options.start = events < 50'000 ? "spectrum" : "random";
     // A step costs about as much for 1,000 items as for one; huge catalogues gain from more.
     options.negatives = static_cast<int>(std::clamp<std::uint64_t>(train.items / 4, 1000, 3000));
     return options;
@@ -51,6 +52,8 @@ Result<SequenceOptions> sequenceOptions(const Recipe &recipe, SequenceOptions op
         options.feedForward = 2 * options.factors;
     in.whole("feed-forward", options.feedForward, 8, 4096);
     in.whole("length", options.length, 2, 1000);
+    in.choice("start", options.start, {"random", "spectrum"});
+    in.number("start-scale", options.startScale, 0.001, 10);
     in.choice("task", options.task, {"next", "masked"});
     in.choice("loss", options.loss, {"softmax", "gbce"});
     in.whole("negatives", options.negatives, 1, 100'000);

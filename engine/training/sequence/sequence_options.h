@@ -13,8 +13,10 @@ struct SequenceOptions
 {
     // The model.
     int factors = 64, blocks = 2, heads = 2;
-    int feedForward = 64; ///< width of the hidden layer
-    int length = 50;      ///< items of a history that are read, the newest
+    int feedForward = 64;         ///< width of the hidden layer
+    int length = 50;              ///< items of a history that are read, the newest
+    std::string start = "random"; ///< of the items: random, spectrum (sequence_start.h)
+    double startScale = 0.1;      ///< root mean square of the spectrum's numbers
     // The loss.
     std::string task = "next";    ///< next: each item from those before; masked: hidden ones
     std::string loss = "softmax"; ///< softmax: sampled; gbce: Petrov & Macdonald, RecSys 2023

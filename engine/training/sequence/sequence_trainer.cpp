@@ -1,5 +1,7 @@
 #include "engine/training/sequence/sequence_trainer.h"
 
+#include "engine/training/sequence/sequence_start.h"
+
 #include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
@@ -255,7 +257,9 @@ Result<SequenceFit> SequenceTrainer::run(const at::Tensor &start)
         m_monitor.note("Resumed at epoch " + std::to_string(m_state.epoch + 1) + ", step "
                        + std::to_string(m_state.at));
     } else {
-        m_state.weights = onto(start.defined() ? start : m_net.start(m_options.seed));
+        m_state.weights = onto(start.defined() ? start
+                                               : freshWeights(m_net, m_train, m_judge.heldOut(),
+                                                              m_options, m_monitor.stop()));
         m_state.moment = at::zeros_like(m_state.weights);
         m_state.square = at::zeros_like(m_state.weights);
         m_state.average = m_state.weights.clone();
