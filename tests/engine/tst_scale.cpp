@@ -218,9 +218,10 @@ void TestScale::everyWayGivesTheLiveState()
         const auto t = (k + 1) * 100'000;
         if (random.below(2) == 0)
             writer->event(anything(random, recording_run::kStart + t - 60'000), t - 50'000);
-        assembler.add(recording_run::traffic(k, random));
-        assembler.add(recording_run::replica(1, k));
-        writer->row(t, assembler.take(MonoTime(recording_run::kStart + t)));
+        const MonoTime end(recording_run::kStart + t);
+        assembler.add(recording_run::traffic(k, random), end);
+        assembler.add(recording_run::replica(1, k), end);
+        writer->row(t, assembler.take(end));
         live[t] = writer->state().hash();
         if (k % 100 == 0)
             QVERIFY(writer->commit());
