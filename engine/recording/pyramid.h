@@ -98,10 +98,6 @@ private:
 eachSketch(std::span<const std::uint8_t> data,
            const std::function<bool(std::size_t, std::span<const std::uint8_t>)> &each);
 
-} // namespace pyramid
-
-namespace pyramid {
-
 /// Rows with afterT < t <= toT, sketches with afterSketch < key <= toSketch.
 struct Part
 {
