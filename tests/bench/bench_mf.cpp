@@ -1,8 +1,10 @@
 // Figures of family mf.
 //   bench_mf quality --train F --test F [--recipe FILE] [--set k=v]... [--seed N] [--threads N]
-//   bench_mf speed   --train F [--factors N] [--threads N]   seconds per iteration, triples/s
-// Files are lists, or pairs by the ending .pairs. Quality trains as `drillctl train` does, opens
-// the package and ranks everything; the test is read for the report only.
+//   bench_mf speed   --train F [--factors N] [--threads N] [--only ials|bpr]
+//     seconds per iteration, triples/s; implicit_als.py --against runs it in turns with PyPI
+//     implicit
+// Files are lists; pairs with the ending .pairs or --format pairs. Quality trains as `drillctl
+// train` does, opens the package and ranks everything; the test is read for the report only.
 
 #include "engine/data/parallel.h"
 #include "engine/model/safetensors.h"
@@ -37,7 +39,7 @@ T orExit(Result<T> result)
 
 struct Arguments
 {
-    std::string mode, train, test;
+    std::string mode, train, test, only, format;
     Recipe recipe;
     std::uint64_t seed = 1;
     unsigned threads = workThreads();
@@ -54,6 +56,10 @@ Arguments parse(int count, char **values)
             out.train = value;
         else if (name == "--test")
             out.test = value;
+        else if (name == "--only")
+            out.only = value;
+        else if (name == "--format")
+            out.format = value;
         else if (name == "--seed")
             out.seed = std::stoull(value);
         else if (name == "--threads")
@@ -75,10 +81,11 @@ Arguments parse(int count, char **values)
     return out;
 }
 
-Dataset read(const std::string &path)
+Dataset read(const std::string &path, const std::string &format)
 {
     ImportOptions options;
-    options.format = path.ends_with(".pairs") ? ImportFormat::Pairs : ImportFormat::Lists;
+    options.format =
+        format == "pairs" || path.ends_with(".pairs") ? ImportFormat::Pairs : ImportFormat::Lists;
     return orExit(importFile(path, options));
 }
 
@@ -125,8 +132,8 @@ Package opened(const TrainedModel &model)
 
 void quality(const Arguments &arguments)
 {
-    const auto train = read(arguments.train);
-    const auto test = aligned(train, read(arguments.test));
+    const auto train = read(arguments.train, arguments.format);
+    const auto test = aligned(train, read(arguments.test, arguments.format));
     std::printf("%zu shoppers, %u items, %zu events; test %zu events\n", train.shoppers(),
                 train.items, train.events.size(), test.events.size());
     test::QuietMonitor monitor(std::chrono::minutes(30));
@@ -164,7 +171,7 @@ void quality(const Arguments &arguments)
 
 void speed(const Arguments &arguments)
 {
-    const auto rows = shopperRows(read(arguments.train));
+    const auto rows = shopperRows(read(arguments.train, arguments.format));
     const c10::InferenceMode inference;
     at::set_num_threads(1);
     const auto timed = [](const char *what, double work, FactorTraining &training, int epochs) {
@@ -186,10 +193,14 @@ void speed(const Arguments &arguments)
             std::printf(", %.1f million triples per second of CPU", work / cpus[middle] / 1e6);
         std::printf("\n");
     };
-    Factoriser ials(rows, arguments.factors, {0.02, 0.05, 0.5}, 3, 1, arguments.threads);
-    timed("iALS iteration", 0, ials, 9);
-    Bpr bpr(rows, {arguments.factors, 0.05, 0.002, 1, arguments.threads});
-    timed("BPR epoch", static_cast<double>(rows.indices.size()), bpr, 9);
+    if (arguments.only != "bpr") {
+        Factoriser ials(rows, arguments.factors, {0.02, 0.05, 0.5}, 3, 1, arguments.threads);
+        timed("iALS iteration", 0, ials, 9);
+    }
+    if (arguments.only != "ials") {
+        Bpr bpr(rows, {arguments.factors, 0.05, 0.002, 1, arguments.threads});
+        timed("BPR epoch", static_cast<double>(rows.indices.size()), bpr, 9);
+    }
 }
 
 } // namespace

@@ -5,7 +5,8 @@
 // vector stays in the first-level cache. Threads share nothing: shoppers and items are dealt into
 // as many blocks as there are threads, and in each of as many rounds a thread has one block of both
 // to itself (Gemulla et al., KDD 2011); negatives come from the block of the round. The same seed
-// and number of threads give the same bytes.
+// and number of threads give the same bytes. Triples are drawn some hundreds at a time and then
+// stepped on (bpr_steps.h).
 
 #include "engine/training/mf/factor_training.h"
 #include "engine/training/mf/interactions.h"
@@ -23,18 +24,26 @@ struct BprOptions
 class Bpr final : public FactorTraining
 {
 public:
-    /// `rows` is borrowed and must outlive it. Factors are padded with zeros to a multiple of 16.
+    /// Factors are padded with zeros to a multiple of 16. Copies of `rows` are kept.
     Bpr(const SparseRows &rows, const BprOptions &options);
     [[nodiscard]] bool epoch(const std::stop_token &stop) override;
 
 private:
+    /// The items of a block, and what each shopper took of them. Items have numbers of their own
+    /// in it, so that "was it taken" is a bit in few cache lines.
+    struct Block
+    {
+        std::vector<std::uint32_t> items;   ///< numbers in the matrix
+        std::vector<std::uint32_t> offsets; ///< shoppers + 1
+        std::vector<std::uint32_t> taken;   ///< numbers in `items`
+    };
+    void deal(const SparseRows &rows);
     void shoppersOf(std::size_t userBlock, std::size_t itemBlock, float *shoppers, float *items,
                     const std::stop_token &stop) const;
-    const SparseRows &m_rows;
     BprOptions m_options;
     std::size_t m_width;
-    std::vector<std::uint32_t> m_itemBlock;               ///< by item
-    std::vector<std::vector<std::uint32_t>> m_blockItems; ///< the items of each block
+    std::vector<Block> m_blocks;
+    State m_spare; ///< memory of an epoch that nobody holds any more; its values are of no use
 };
 
 } // namespace engine

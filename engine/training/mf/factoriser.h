@@ -1,7 +1,9 @@
 #pragma once
 // Implicit alternating least squares by conjugate gradients (row_cg.h): the loss of ials.h, for
 // larger matrices than its exact solver is meant for. One thread calls; LibTorch runs on one thread
-// and the rest are ours, so that their number changes no bit.
+// and the rest are ours, so that their number changes no bit. An epoch leaves both sides turned by
+// one rotation, the eigenvectors of the last Gram matrix with the largest first: no product of a
+// shopper with an item knows of it, and turning back would cost as much as turning.
 
 #include "engine/training/mf/factor_training.h"
 #include "engine/training/mf/half_step.h"
@@ -19,7 +21,7 @@ public:
     [[nodiscard]] bool epoch(const std::stop_token &stop) override;
 
 private:
-    [[nodiscard]] bool half(const SparseRows &rows, const at::Tensor &fixed, at::Tensor &out,
+    [[nodiscard]] bool half(const SparseRows &rows, at::Tensor &fixed, at::Tensor &out,
                             const std::stop_token &stop) const;
     const SparseRows &m_rows;
     SparseRows m_columns;
