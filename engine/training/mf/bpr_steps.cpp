@@ -1,6 +1,6 @@
 #include "engine/training/mf/bpr_steps.h"
 
-#include "engine/training/mf/lanes.h"
+#include "engine/scoring/lanes.h"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 #include "engine/training/mf/row_cg.h"
 
 #include "engine/data/parallel.h"
-#include "engine/training/mf/lanes.h"
+#include "engine/scoring/lanes.h"
 
 #include <algorithm>
 

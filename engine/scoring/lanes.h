@@ -1,9 +1,9 @@
 #pragma once
-// Eight floats at once, for the inner loops of this folder: one operation where there is AVX2, two
-// elsewhere. To be inlined into a plain function and a DRILLROOM_WIDE one (engine/scoring/wide.h);
-// both give the same bits, as the build never fuses a multiplication with an addition. The plain
-// loops that stood here before were compiled to one float at a time, because the compiler had to
-// fear that pointers overlap.
+// Eight floats at once, for inner loops whose sums have one order: one operation where there is
+// AVX2, two elsewhere. To be inlined into a plain function and a DRILLROOM_WIDE one
+// (engine/scoring/wide.h); both give the same bits, as the build never fuses a multiplication with
+// an addition. Plain loops over floats were compiled to one float at a time where the compiler had
+// to fear that pointers overlap, and kept their sums in memory.
 
 #include "engine/scoring/wide.h"
 
