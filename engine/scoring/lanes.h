@@ -26,12 +26,13 @@ DRILLROOM_INLINE const LooseLanes &lanesAt(const float *at)
     return *reinterpret_cast<const LooseLanes *>(at);
 }
 
-/// Always in the same order.
+/// Always in the same order: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)).
 DRILLROOM_INLINE float sumOfLanes(const Lanes &lanes)
 {
-    const float low = (lanes[0] + lanes[4]) + (lanes[2] + lanes[6]);
-    const float high = (lanes[1] + lanes[5]) + (lanes[3] + lanes[7]);
-    return low + high;
+    const auto half = __builtin_shufflevector(lanes, lanes, 0, 1, 2, 3)
+                      + __builtin_shufflevector(lanes, lanes, 4, 5, 6, 7);
+    const auto quarter = half + __builtin_shufflevector(half, half, 2, 3, 0, 1);
+    return quarter[0] + quarter[1];
 }
 
 /// Asks for `width` floats early; a wrong address does no harm.

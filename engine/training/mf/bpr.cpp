@@ -2,23 +2,23 @@
 
 #include "engine/base/random.h"
 #include "engine/training/mf/bpr_steps.h"
+#include "engine/training/mf/factor_memory.h"
 
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <thread>
 #include <utility>
 
 namespace engine {
 namespace {
 
-constexpr std::uint64_t kInitStream = 0x1A19, kBlockStream = 0x1A1A, kEpochStream = 0x1A1B;
+constexpr std::uint64_t kInitStream = 0x1A19, kEpochStream = 0x1A1B;
 constexpr std::size_t kPadding = 16;
 /// Triples drawn before they are stepped on: 6 kB, and a shopper's list more.
 constexpr std::size_t kDrawn = 512;
+constexpr std::size_t kListsAhead = 4;
 
 /// 64 bits from a counter (splitmix64, Steele et al., OOPSLA 2014). Some nanoseconds where the ten
 /// rounds of Random take 30: a draw per triple has to cost little beside a step. Its start comes
@@ -49,7 +49,7 @@ std::uint32_t scaled(std::uint64_t bits, std::size_t count)
 at::Tensor copied(const at::Tensor &values, at::Tensor spare)
 {
     if (!spare.defined() || spare.use_count() > 1 || spare.sizes() != values.sizes())
-        spare = at::empty_like(values);
+        spare = roomLike(values);
     spare.copy_(values);
     return spare;
 }
@@ -80,29 +80,19 @@ Bpr::Bpr(const SparseRows &rows, const BprOptions &options)
 
 void Bpr::deal(const SparseRows &rows)
 {
-    std::vector<std::uint32_t> order(rows.columns);
-    std::iota(order.begin(), order.end(), 0u);
-    Random random(m_options.seed, kBlockStream);
-    for (std::size_t i = 0; i + 1 < order.size(); ++i)
-        std::swap(order[i], order[i + random.below(order.size() - i)]);
     const std::size_t blocks = m_options.threads;
     m_blocks.resize(blocks);
-    std::vector<std::uint32_t> number(rows.columns), block(rows.columns);
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        auto &items = m_blocks[i % blocks].items;
-        block[order[i]] = static_cast<std::uint32_t>(i % blocks);
-        number[order[i]] = static_cast<std::uint32_t>(items.size());
-        items.push_back(order[i]);
+    for (std::size_t b = 0; b < blocks; ++b) {
+        m_blocks[b].items = (rows.columns + blocks - 1 - b) / blocks;
+        m_blocks[b].offsets.push_back(0);
     }
-    for (auto &one : m_blocks)
-        one.offsets.push_back(0);
     for (std::size_t r = 0; r < rows.rows(); ++r) {
         for (const auto column : rows.of(r)) {
             const auto item = static_cast<std::size_t>(column);
-            m_blocks[block[item]].taken.push_back(number[item]);
+            m_blocks[item % blocks].taken.push_back(static_cast<std::uint32_t>(item / blocks));
         }
-        for (auto &one : m_blocks)
-            one.offsets.push_back(static_cast<std::uint32_t>(one.taken.size()));
+        for (auto &block : m_blocks)
+            block.offsets.push_back(static_cast<std::uint32_t>(block.taken.size()));
     }
 }
 
@@ -122,37 +112,48 @@ void Bpr::shoppersOf(std::size_t userBlock, std::size_t itemBlock, float *shoppe
 
     const BprFactors factors{shoppers, items, m_width, static_cast<float>(m_options.rate),
                              static_cast<float>(1.0 - m_options.rate * m_options.regularisation)};
-    std::vector<std::uint64_t> isTaken((block.items.size() + 63) / 64, 0);
-    const auto isFree = [&](std::uint32_t item) {
-        return (isTaken[item / 64] >> (item % 64) & 1u) == 0;
+    std::vector<std::uint64_t> isTaken((block.items + 63) / 64, 0);
+    const auto isFree = [&](std::uint32_t number) {
+        return (isTaken[number / 64] >> (number % 64) & 1u) == 0;
+    };
+    const auto itemOf = [&](std::uint32_t number) {
+        return static_cast<std::uint32_t>(number * blocks + itemBlock);
     };
     std::vector<BprTriple> triples;
-    for (const auto shopper : order) {
+    std::size_t drawn = 0;
+    for (std::size_t o = 0; o < order.size(); ++o) {
+        // The lists of shoppers in a drawn order lie anywhere: ask for them early, too.
+        if (o + 2 * kListsAhead < order.size())
+            __builtin_prefetch(&block.offsets[order[o + 2 * kListsAhead]]);
+        if (o + kListsAhead < order.size())
+            __builtin_prefetch(block.taken.data() + block.offsets[order[o + kListsAhead]]);
+        const auto shopper = order[o];
         const auto first = block.offsets[shopper], end = block.offsets[shopper + 1];
-        if (end - first >= block.items.size())
+        if (end - first >= block.items)
             continue; // nothing was left untaken here
         const std::span<const std::uint32_t> row(block.taken.data() + first, end - first);
-        for (const auto item : row)
-            isTaken[item / 64] |= std::uint64_t{1} << (item % 64);
-        for (const auto item : row) {
+        for (const auto number : row)
+            isTaken[number / 64] |= std::uint64_t{1} << (number % 64);
+        if (triples.size() < drawn + row.size())
+            triples.resize(drawn + row.size());
+        for (const auto number : row) {
             // One draw of 64 bits serves two tries; a third would help nobody.
             const auto bits = draws.bits();
-            auto other = scaled(bits, block.items.size());
-            if (!isFree(other))
-                other = scaled(bits >> 32, block.items.size());
-            if (isFree(other))
-                triples.push_back({shopper, block.items[item], block.items[other]});
+            const auto one = scaled(bits, block.items), two = scaled(bits >> 32, block.items);
+            const auto other = isFree(one) ? one : two;
+            triples[drawn] = {shopper, itemOf(number), itemOf(other)};
+            drawn += isFree(other) ? 1 : 0;
         }
-        for (const auto item : row)
-            isTaken[item / 64] = 0;
-        if (triples.size() >= kDrawn) {
+        for (const auto number : row)
+            isTaken[number / 64] = 0;
+        if (drawn >= kDrawn) {
             if (stop.stop_requested())
                 return;
-            takeSteps(factors, triples);
-            triples.clear();
+            takeSteps(factors, std::span(triples).first(drawn));
+            drawn = 0;
         }
     }
-    takeSteps(factors, triples);
+    takeSteps(factors, std::span(triples).first(drawn));
 }
 
 bool Bpr::epoch(const std::stop_token &stop)

@@ -29,13 +29,13 @@ public:
     [[nodiscard]] bool epoch(const std::stop_token &stop) override;
 
 private:
-    /// The items of a block, and what each shopper took of them. Items have numbers of their own
-    /// in it, so that "was it taken" is a bit in few cache lines.
+    /// What each shopper took of a block's items: number n of block b is item n blocks + b. With
+    /// numbers of its own "was it taken" is a bit in few cache lines, and no table is looked up.
     struct Block
     {
-        std::vector<std::uint32_t> items;   ///< numbers in the matrix
+        std::size_t items = 0;
         std::vector<std::uint32_t> offsets; ///< shoppers + 1
-        std::vector<std::uint32_t> taken;   ///< numbers in `items`
+        std::vector<std::uint32_t> taken;   ///< numbers
     };
     void deal(const SparseRows &rows);
     void shoppersOf(std::size_t userBlock, std::size_t itemBlock, float *shoppers, float *items,

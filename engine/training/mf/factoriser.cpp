@@ -2,10 +2,10 @@
 
 #include "engine/base/random.h"
 #include "engine/data/parallel.h"
+#include "engine/training/mf/factor_memory.h"
 #include "engine/training/mf/row_cg.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/mm.h>
@@ -67,7 +67,7 @@ at::Tensor gramOf(const at::Tensor &x, unsigned threads)
 /// Every row times `basis`.
 at::Tensor turned(const at::Tensor &x, const at::Tensor &basis, unsigned threads)
 {
-    auto out = at::empty_like(x);
+    auto out = roomLike(x);
     forBlocks(x.size(0), threads, [&](std::int64_t first, std::int64_t count) {
         auto part = out.narrow(0, first, count);
         at::mm_out(part, x.narrow(0, first, count), basis);
