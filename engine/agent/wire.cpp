@@ -1,5 +1,7 @@
 #include "engine/agent/wire.h"
 
+#include "engine/serving/node_server.h"
+
 #include <nlohmann/json.hpp>
 
 namespace engine::wire {
@@ -130,7 +132,7 @@ proto::Outcome toProto(const Result<> &result)
     outcome.set_ok(result.has_value());
     if (!result) {
         outcome.set_code(static_cast<std::uint32_t>(result.error().code));
-        outcome.set_message(result.error().text());
+        outcome.set_message(briefly(result.error().text()));
     }
     return outcome;
 }

@@ -49,8 +49,9 @@ public:
                                          const inference::ModelReadyRequest *request,
                                          inference::ModelReadyResponse *reply) override
     {
-        reply->set_ready(request->name() == kRecommend && m_core.anyReady());
-        return done(context);
+        const auto status = checkName(request->name(), request->version());
+        reply->set_ready(status.ok() && m_core.anyReady());
+        return done(context, status);
     }
     grpc::ServerUnaryReactor *ServerMetadata(grpc::CallbackServerContext *context,
                                              const inference::ServerMetadataRequest *,
@@ -64,10 +65,8 @@ public:
                                             const inference::ModelMetadataRequest *request,
                                             inference::ModelMetadataResponse *reply) override
     {
-        if (request->name() != kRecommend)
-            return done(context, {grpc::StatusCode::NOT_FOUND,
-                                  fmt::format("Model \"{}\" is not served here; ask for \"{}\"",
-                                              request->name(), kRecommend)});
+        if (const auto status = checkName(request->name(), request->version()); !status.ok())
+            return done(context, status);
         reply->set_name(request->name());
         reply->set_platform("drillroom");
         const auto tensor = [](auto *to, const char *name, const char *type,

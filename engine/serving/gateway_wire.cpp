@@ -1,5 +1,8 @@
 #include "engine/serving/gateway_wire.h"
 
+#include "engine/serving/kserve_tensors.h"
+#include "engine/serving/node_server.h"
+
 #include <bit>
 #include <cstring>
 #include <fmt/format.h>
@@ -15,9 +18,11 @@ static_assert(std::endian::native == std::endian::little, "raw contents are litt
 
 constexpr std::int64_t kMostRows = 4096, kMostCells = 1 << 20;
 
+constexpr std::string_view kOutputs[] = {"items", "scores"};
+
 grpc::Status invalid(std::string message)
 {
-    return {grpc::StatusCode::INVALID_ARGUMENT, std::move(message)};
+    return {grpc::StatusCode::INVALID_ARGUMENT, briefly(std::move(message))};
 }
 
 /// The values of one input, typed or raw, as 64-bit integers; false when it holds another type or
@@ -63,17 +68,37 @@ bool integers(const ModelInferRequest &from, int index, std::vector<std::int64_t
 
 } // namespace
 
+grpc::Status checkName(const std::string &model, const std::string &version)
+{
+    if (model != kRecommend)
+        return {grpc::StatusCode::NOT_FOUND,
+                briefly(fmt::format("Model \"{}\" is not served here; ask for \"{}\"", model,
+                                    kRecommend))};
+    if (!version.empty())
+        return {grpc::StatusCode::NOT_FOUND,
+                briefly(fmt::format("Version \"{}\" cannot be asked for at the gateway, which "
+                                    "chooses the one that serves; leave the version empty",
+                                    version))};
+    return grpc::Status::OK;
+}
+
 grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
 {
-    if (from.model_name() != kRecommend)
-        return {grpc::StatusCode::NOT_FOUND,
-                fmt::format("Model \"{}\" is not served here; ask for \"{}\"", from.model_name(),
-                            kRecommend)};
+    if (auto named = checkName(from.model_name(), from.model_version()); !named.ok())
+        return named;
     to.raw = from.raw_input_contents_size() > 0;
     bool hasHistory = false, hasShopper = false, hasH = false, hasK = false;
     std::vector<std::int64_t> values;
     for (int i = 0; i < from.inputs_size(); ++i) {
         const auto &input = from.inputs(i);
+        for (int j = 0; j < i; ++j)
+            if (from.inputs(j).name() == input.name())
+                return invalid(
+                    fmt::format("Input \"{}\" is there twice; send it once", input.name()));
+        if (!holdsOnly(input.contents(), input.datatype()))
+            return invalid(fmt::format("Input \"{}\" holds values of another type than its "
+                                       "datatype; send those alone",
+                                       input.name()));
         if (!integers(from, i, values))
             return invalid(fmt::format("Input \"{}\" needs INT64 or INT32 values, as many as its "
                                        "shape says",
@@ -87,7 +112,7 @@ grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
             hasHistory = true;
             continue;
         }
-        if (values.size() != 1)
+        if (input.shape_size() != 1 || input.shape(0) != 1)
             return invalid(fmt::format("Input \"{}\" needs the shape [1]", input.name()));
         const auto value = values.front();
         if (input.name() == "k") {
@@ -107,6 +132,8 @@ grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
                                        input.name()));
         }
     }
+    if (const auto outputs = checkOutputs(from, kOutputs); !outputs)
+        return invalid(outputs.error().message);
     if (!hasK || hasHistory == (hasShopper || hasH) || hasShopper != hasH)
         return invalid("Send the inputs history and k, or shopper, h and k");
     to.byShopper = hasShopper;

@@ -29,6 +29,8 @@ struct GatewayRequest
     std::optional<Micros> timeout; ///< request parameter "timeout" (as in Triton): wanted within
 };
 
+/// NOT_FOUND unless the gateway serves it by this name, and is left to choose the version.
+[[nodiscard]] grpc::Status checkName(const std::string &model, const std::string &version);
 /// INVALID_ARGUMENT or NOT_FOUND with the field, the rule and what to send.
 [[nodiscard]] grpc::Status readInfer(const inference::ModelInferRequest &from, GatewayRequest &to);
 

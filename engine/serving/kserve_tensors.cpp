@@ -58,6 +58,10 @@ Result<TensorOf<T>> read(const inference::ModelInferRequest &request, std::strin
     const auto &input = request.inputs(index);
     if (input.datatype() != datatype)
         return wrong(name, fmt::format("must be {}, not \"{}\"", datatype, input.datatype()));
+    if (!holdsOnly(input.contents(), datatype))
+        return wrong(name, fmt::format("holds values of another type beside {}; send those of its "
+                                       "datatype alone",
+                                       datatype));
     const auto count = valuesOf(input.shape());
     if (!count)
         return wrong(name, fmt::format("has the shape [{}]; sizes must not be negative and at most "
@@ -117,6 +121,32 @@ Result<TensorOf<std::int32_t>> int32Input(const inference::ModelInferRequest &re
                                           std::string_view name)
 {
     return read<std::int32_t>(request, name, "INT32");
+}
+
+bool holdsOnly(const inference::InferTensorContents &contents, std::string_view datatype)
+{
+    using Size = int (inference::InferTensorContents::*)() const;
+    using Contents = inference::InferTensorContents;
+    struct Field
+    {
+        Size size;
+        std::string_view types; ///< of the protocol that are written into it
+    };
+    static constexpr Field kFields[] = {{&Contents::bool_contents_size, "BOOL"},
+                                        {&Contents::int_contents_size, "INT8 INT16 INT32"},
+                                        {&Contents::int64_contents_size, "INT64"},
+                                        {&Contents::uint_contents_size, "UINT8 UINT16 UINT32"},
+                                        {&Contents::uint64_contents_size, "UINT64"},
+                                        {&Contents::fp32_contents_size, "FP32"},
+                                        {&Contents::fp64_contents_size, "FP64"},
+                                        {&Contents::bytes_contents_size, "BYTES"}};
+    return std::ranges::all_of(kFields, [&](const Field &field) {
+        const auto at = field.types.find(datatype);
+        const auto end = at + datatype.size();
+        const bool isOurs = at != std::string_view::npos && (at == 0 || field.types[at - 1] == ' ')
+                            && (end == field.types.size() || field.types[end] == ' ');
+        return isOurs || (contents.*field.size)() == 0;
+    });
 }
 
 Result<> checkInputs(const inference::ModelInferRequest &request,

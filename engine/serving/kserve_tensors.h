@@ -23,6 +23,10 @@ struct TensorOf
                                                         std::string_view name);
 [[nodiscard]] Result<TensorOf<std::int32_t>> int32Input(const inference::ModelInferRequest &request,
                                                         std::string_view name);
+/// No values of another type lie beside those of the datatype: whoever sends both means one of them
+/// wrongly, and we cannot know which.
+[[nodiscard]] bool holdsOnly(const inference::InferTensorContents &contents,
+                             std::string_view datatype);
 /// InvalidInput when there are inputs that are not in `known`, or one twice.
 [[nodiscard]] Result<> checkInputs(const inference::ModelInferRequest &request,
                                    std::span<const std::string_view> known);

@@ -101,7 +101,19 @@ grpc::Status statusOf(const Error &error)
             return grpc::StatusCode::INTERNAL;
         }
     }();
-    return {code, error.text()};
+    return {code, briefly(error.text())};
+}
+
+std::string briefly(std::string words)
+{
+    constexpr std::size_t kMost = 400;
+    if (words.size() <= kMost)
+        return words;
+    auto end = kMost;
+    while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xc0) == 0x80)
+        --end; // never inside a character: protobuf takes whole ones only
+    words.resize(end);
+    return words + " ... (cut)";
 }
 
 std::optional<MonoTime> deadlineOf(gpr_timespec deadline)

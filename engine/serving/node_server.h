@@ -41,6 +41,10 @@ private:
 
 [[nodiscard]] grpc::Status statusOf(const Error &error);
 
+/// A caller's own words come back in an error, and nobody reads a megabyte of them: 400 bytes, cut
+/// at a character.
+[[nodiscard]] std::string briefly(std::string words);
+
 /// The deadline of a call on our clock's axis; nothing when it has none.
 [[nodiscard]] std::optional<MonoTime> deadlineOf(gpr_timespec deadline);
 

@@ -300,9 +300,10 @@ private:
     [[nodiscard]] grpc::Status unknown(const std::string &name) const
     {
         return {grpc::StatusCode::NOT_FOUND,
-                fmt::format("Model \"{}\" is not here; this replica serves \"{}\"{}", name,
-                            m_settings.model,
-                            m_usedBeside ? fmt::format(" and \"{}\"", m_settings.beside) : "")};
+                briefly(fmt::format("Model \"{}\" is not here; this replica serves \"{}\"{}", name,
+                                    m_settings.model,
+                                    m_usedBeside ? fmt::format(" and \"{}\"", m_settings.beside)
+                                                 : ""))};
     }
 
     /// OK, NOT_FOUND, or UNAVAILABLE when it is known but not loaded.
@@ -316,8 +317,8 @@ private:
             return {grpc::StatusCode::UNAVAILABLE, "No model is loaded: " + slot->model.reason()};
         if (!version.empty() && version != scorer->version())
             return {grpc::StatusCode::NOT_FOUND,
-                    fmt::format("Version \"{}\" is not here; version {} serves", version,
-                                scorer->version())};
+                    briefly(fmt::format("Version \"{}\" is not here; version {} serves", version,
+                                        scorer->version()))};
         return grpc::Status::OK;
     }
 

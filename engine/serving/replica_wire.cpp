@@ -34,9 +34,11 @@ Result<RecommendRequest> readRecommend(const inference::ModelInferRequest &reque
         return fail(ErrorCode::InvalidInput,
                     fmt::format("Input \"history\" must have the shape [b, n] with b from 1 to {}",
                                 kMostRequestRows));
-    if (k->values.size() != 1 || k->values[0] < 1 || k->values[0] > kMostItemsAsked)
+    if (k->shape != std::vector<std::int64_t>{1} || k->values[0] < 1
+        || k->values[0] > kMostItemsAsked)
         return fail(ErrorCode::InvalidInput,
-                    fmt::format("Input \"k\" must be one number from 1 to {}", kMostItemsAsked));
+                    fmt::format("Input \"k\" must be one number from 1 to {} in the shape [1]",
+                                kMostItemsAsked));
     RecommendRequest out;
     out.k = k->values[0];
     const auto columns = static_cast<std::size_t>(history->shape[1]);
