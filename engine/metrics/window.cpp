@@ -12,6 +12,11 @@ bool endsWith(std::string_view text, std::string_view end)
 
 } // namespace
 
+bool series::isApplication(std::string_view name)
+{
+    return name == "recommend" || name == "search" || name == "ads" || name == "inventory";
+}
+
 SeriesInfo seriesInfo(std::string_view name)
 {
     if (endsWith(name, ".p50") || endsWith(name, ".p95") || endsWith(name, ".p99")
@@ -19,7 +24,7 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Percentile, name.find(".age.") != std::string_view::npos ? "s" : "ms"};
     if (name == series::kHostStall)
         return {Fold::Max, "ms"};
-    if (name == series::kQuality || name == series::kNdcg)
+    if (name == series::kNdcg || (name.starts_with("gateway.") && endsWith(name, ".quality")))
         return {Fold::Last, "share"};
     if (name.starts_with("gateway.served.") && endsWith(name, ".coverage"))
         return {Fold::Last, "share"};
@@ -27,7 +32,8 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Sum, endsWith(name, ".answers") || endsWith(name, ".hits") ? "requests" : ""};
     if (name.find("golden.") != std::string_view::npos)
         return {Fold::Last, "share"};
-    if (name == series::kEarned || name == series::kExpected)
+    if (name.starts_with("gateway.")
+        && (endsWith(name, ".earned") || endsWith(name, ".expected"))) // also of an application
         return {Fold::Sum, ""};
     if (name.starts_with(series::kSlowPrefix) || name.starts_with("gateway.path."))
         return {Fold::Sum, "requests"};

@@ -24,6 +24,7 @@ struct GatewayRequest
     std::int64_t rows = 0, columns = 0;
     std::vector<std::int64_t> history; ///< [rows * columns]
     std::int32_t k = 0;
+    std::string application; ///< empty: recommend; else its inputs go on as they are
     bool raw = false; ///< it came as raw bytes: the answer goes as raw bytes
     Priority priority = Priority::Recommendation; ///< request parameter "priority"
     std::optional<Micros> timeout; ///< request parameter "timeout" (as in Triton): wanted within
@@ -31,6 +32,10 @@ struct GatewayRequest
 
 /// INVALID_ARGUMENT or NOT_FOUND with the field, the rule and what to send.
 [[nodiscard]] grpc::Status readInfer(const inference::ModelInferRequest &from, GatewayRequest &to);
+
+/// Of a request for another application: what the gateway itself needs of it.
+[[nodiscard]] grpc::Status readApplication(const inference::ModelInferRequest &from,
+                                           GatewayRequest &to);
 
 /// The form that replicas take: history [rows, columns] and k, typed contents.
 void writeInfer(const GatewayRequest &from, std::string_view model,
