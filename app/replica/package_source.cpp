@@ -130,9 +130,8 @@ Result<std::unique_ptr<ServedModel>> openServed(const Package &package)
         return served(openRowScorer(package), adsModel);
     if (family == "demand")
         return served(DemandForecaster::open(package), inventoryModel);
-    return served(openScorer(package), [](std::unique_ptr<Scorer> scorer) {
-        return recommendModel(std::move(scorer));
-    });
+    return served(openScorer(package),
+                  [](std::unique_ptr<Scorer> scorer) { return recommendModel(std::move(scorer)); });
 }
 
 } // namespace
@@ -173,22 +172,21 @@ Result<std::vector<ServedApplication>> servedApplications(const NodeConfig &conf
             return fail(ErrorCode::InvalidInput,
                         "The node config's \"applications\" must be a list of name (search, ads, "
                         "inventory) and package");
-        out.push_back(
-            {name,
-             [config, name, first](
-                 const std::string &version) -> Result<std::unique_ptr<ServedModel>> {
-                 const auto folder =
-                     folderOf(first, applicationFolder(config.shop, name), version);
-                 if (!folder)
-                     return tl::unexpected(folder.error());
-                 const auto policy = policyOf(config, name);
-                 if (!policy)
-                     return tl::unexpected(policy.error());
-                 const auto package = readPackage(*folder, *policy);
-                 if (!package)
-                     return tl::unexpected(package.error());
-                 return openServed(*package);
-             }});
+        out.push_back({name,
+                       [config, name,
+                        first](const std::string &version) -> Result<std::unique_ptr<ServedModel>> {
+                           const auto folder =
+                               folderOf(first, applicationFolder(config.shop, name), version);
+                           if (!folder)
+                               return tl::unexpected(folder.error());
+                           const auto policy = policyOf(config, name);
+                           if (!policy)
+                               return tl::unexpected(policy.error());
+                           const auto package = readPackage(*folder, *policy);
+                           if (!package)
+                               return tl::unexpected(package.error());
+                           return openServed(*package);
+                       }});
     }
     return out;
 }

@@ -54,8 +54,8 @@ public:
         for (const auto &column : out.columns) {
             from.push_back(columnOf(column));
             if (from.back() == SyntheticAds::columns().size())
-                return fail(ErrorCode::Internal, "The model reads a column that ads have not: "
-                                                     + column);
+                return fail(ErrorCode::Internal,
+                            "The model reads a column that ads have not: " + column);
         }
         for (std::uint64_t i = 0; i < kRequests; ++i) {
             const auto view = m_ads.view(m_ads.recipe().views + i);
@@ -98,8 +98,8 @@ public:
         const auto rates = BaseRates::open(application);
         if (!rates)
             return tl::unexpected(rates.error());
-        const auto ad = static_cast<std::size_t>(
-            std::ranges::find(requests.columns, BaseRates::kAd) - requests.columns.begin());
+        const auto ad = static_cast<std::size_t>(std::ranges::find(requests.columns, BaseRates::kAd)
+                                                 - requests.columns.begin());
         double sum = 0;
         for (const auto &request : requests.ads) {
             std::vector<float> scores;

@@ -60,9 +60,8 @@ int main(int argc, char **argv)
         giveWay();
     int exit = 0;
     try {
-        const auto done = application.empty()
-                              ? app::makeShopModel(order, say)
-                              : app::makeShopApplication(order, application, say);
+        const auto done = application.empty() ? app::makeShopModel(order, say)
+                                              : app::makeShopApplication(order, application, say);
         if (!done) {
             say({{"error", done.error().message},
                  {"code", static_cast<int>(done.error().code)},

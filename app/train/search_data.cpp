@@ -72,7 +72,8 @@ public:
 
     Result<double> floor(const std::filesystem::path &, const LabelledRequests &requests) override
     {
-        const auto page = std::span(m_popular).first(std::min<std::size_t>(m_popular.size(), kPage));
+        const auto page =
+            std::span(m_popular).first(std::min<std::size_t>(m_popular.size(), kPage));
         double sum = 0;
         for (const auto &request : requests.search)
             sum += request.worth(page);
@@ -102,8 +103,8 @@ Result<std::unique_ptr<ApplicationData>> searchData(const std::filesystem::path 
     for (std::size_t item = 0; item < data->itemIds.size(); ++item)
         products.push_back({data->itemIds[item], data->itemTitles[item],
                             item < prices->size() ? static_cast<double>((*prices)[item]) : 0});
-    const bool hasTitles = std::ranges::any_of(
-        products, [](const auto &product) { return !product.title.empty(); });
+    const bool hasTitles =
+        std::ranges::any_of(products, [](const auto &product) { return !product.title.empty(); });
     if (!hasTitles)
         return fail(ErrorCode::InvalidInput,
                     "The items of this shop have no titles, so there is nothing to search in; "

@@ -20,8 +20,7 @@ class Monitor final : public TrainMonitor
 {
 public:
     Monitor(std::string application, const SayJson &say, Micros limit)
-        : m_application(std::move(application)), m_say(say),
-          m_deadline(systemClock().now() + limit)
+        : m_application(std::move(application)), m_say(say), m_deadline(systemClock().now() + limit)
     {
     }
     void progress(const std::string &what, double part) override
@@ -50,9 +49,8 @@ private:
 
 double mean(const std::vector<float> &values)
 {
-    const auto sum = std::accumulate(values.begin(), values.end(), 0.0, [](double a, float b) {
-        return a + static_cast<double>(b);
-    });
+    const auto sum = std::accumulate(values.begin(), values.end(), 0.0,
+                                     [](double a, float b) { return a + static_cast<double>(b); });
     return values.empty() ? 0 : sum / static_cast<double>(values.size());
 }
 
@@ -111,8 +109,7 @@ private:
     Result<Package> train(TrainOrder order, const std::string &source)
     {
         order.seed = m_order.seed;
-        order.threads =
-            m_order.threads > 0 ? m_order.threads : static_cast<int>(workThreads());
+        order.threads = m_order.threads > 0 ? m_order.threads : static_cast<int>(workThreads());
         const auto family = familyNamed(m_known.family);
         if (!family)
             return tl::unexpected(family.error());
@@ -144,8 +141,8 @@ private:
     {
         if (const auto index = package.files.find("search.index"); index != package.files.end())
             DR_RETURN_IF_ERROR(writeTextAtomically(
-                m_folder / "search.index", {reinterpret_cast<const char *>(index->second.data()),
-                                            index->second.size()}));
+                m_folder / "search.index",
+                {reinterpret_cast<const char *>(index->second.data()), index->second.size()}));
         const auto requests = m_data->requests(package);
         if (!requests)
             return tl::unexpected(requests.error());

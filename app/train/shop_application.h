@@ -1,6 +1,7 @@
 #pragma once
-// An application of a shop beside its recommendations, from nothing to a signed package that serves:
-// data, model, labelled requests with what the model earns on each, and what the gateway says alone.
+// An application of a shop beside its recommendations, from nothing to a signed package that
+// serves: data, model, labelled requests with what the model earns on each, and what the gateway
+// says alone.
 
 #include "app/train/shop_model.h"
 

@@ -156,8 +156,8 @@ Result<PlannedApplications> planApplications(const std::filesystem::path &shop)
         out.names.push_back(application.name);
         out.primary.push_back(model(serving->version));
         out.standby.push_back(model(standbyVersion(*registry)));
-        out.traffic.push_back({{"name", application.name},
-                               {"reference", (reference ? reference : serving)->digest}});
+        out.traffic.push_back(
+            {{"name", application.name}, {"reference", (reference ? reference : serving)->digest}});
     }
     return out;
 }

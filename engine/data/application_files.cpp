@@ -48,8 +48,8 @@ Result<ApplicationInfo> readApplicationInfo(const std::filesystem::path &shop,
     if (!text)
         return tl::unexpected(text.error());
     const auto wrong = [&](const std::string &what) {
-        return fail(ErrorCode::InvalidInput, what + "; make the shop anew with `drillctl shop create`",
-                    file.string());
+        return fail(ErrorCode::InvalidInput,
+                    what + "; make the shop anew with `drillctl shop create`", file.string());
     };
     try {
         const auto json = nlohmann::json::parse(*text);

@@ -63,9 +63,9 @@ json toJson(const DemandRequest &request)
         else
             plan[name] = {{"numbers", numbers(std::get<std::vector<float>>(column))}};
     }
-    return {{"series", request.query.series}, {"start", request.query.start},
+    return {{"series", request.query.series},          {"start", request.query.start},
             {"values", numbers(request.query.values)}, {"plan", plan},
-            {"horizon", request.query.horizon}, {"sold", numbers(request.sold)}};
+            {"horizon", request.query.horizon},        {"sold", numbers(request.sold)}};
 }
 
 DemandRequest demandOf(const json &line)
@@ -101,10 +101,10 @@ void add(LabelledRequests &to, const json &line)
         line.at("rows").get_to(request.rows);
         line.at("appeal").get_to(request.appeal);
         line.at("slots").get_to(request.slots);
-        const bool fits =
-            request.rows.size() == request.appeal.size() && !request.rows.empty()
-            && std::ranges::all_of(request.rows,
-                                   [&](const auto &row) { return row.size() == to.columns.size(); });
+        const bool fits = request.rows.size() == request.appeal.size() && !request.rows.empty()
+                          && std::ranges::all_of(request.rows, [&](const auto &row) {
+                                 return row.size() == to.columns.size();
+                             });
         if (!fits)
             throw json::other_error::create(501, "rows, appeal and columns do not fit", &line);
         to.ads.push_back(std::move(request));
@@ -212,7 +212,8 @@ Result<LabelledRequests> readRequests(const std::filesystem::path &file)
         } catch (const json::exception &error) {
             return fail(ErrorCode::InvalidInput,
                         "This is no labelled request; make the shop anew with `drillctl shop "
-                        "create` (" + std::string(error.what()) + ")",
+                        "create` ("
+                            + std::string(error.what()) + ")",
                         file.string() + ":" + std::to_string(number));
         }
         begin = end + 1;

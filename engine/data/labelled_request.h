@@ -1,7 +1,7 @@
 #pragma once
-// Requests of the applications search, ads and inventory together with what became of them, and what
-// an answer to one is worth (contracts 4.5): the same formula offline (expected) and live (earned).
-// Values; the file is one JSON object a line (README).
+// Requests of the applications search, ads and inventory together with what became of them, and
+// what an answer to one is worth (contracts 4.5): the same formula offline (expected) and live
+// (earned). Values; the file is one JSON object a line (README).
 
 #include "engine/base/error.h"
 
@@ -71,10 +71,7 @@ struct LabelledRequests
     std::vector<SearchRequest> search;
     std::vector<AdsRequest> ads;
     std::vector<DemandRequest> inventory;
-    [[nodiscard]] std::size_t size() const
-    {
-        return search.size() + ads.size() + inventory.size();
-    }
+    [[nodiscard]] std::size_t size() const { return search.size() + ads.size() + inventory.size(); }
 };
 
 /// Whole or not at all.

@@ -24,9 +24,8 @@ Result<SeriesHistory> seriesHistory(const Forecaster &model, const DemandQuery &
                         fmt::format("The model knows no column \"{}\"", name));
         const bool isText = std::holds_alternative<std::vector<std::string>>(column);
         if (isText != at->isCategory)
-            return fail(ErrorCode::InvalidInput,
-                        fmt::format("The column \"{}\" needs {}", name,
-                                    at->isCategory ? "texts" : "numbers"));
+            return fail(ErrorCode::InvalidInput, fmt::format("The column \"{}\" needs {}", name,
+                                                             at->isCategory ? "texts" : "numbers"));
         const auto size = std::visit([](const auto &values) { return values.size(); }, column);
         if (size < query.values.size())
             return fail(ErrorCode::InvalidInput,

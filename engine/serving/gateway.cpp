@@ -153,8 +153,8 @@ public:
     Running(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
             GatewayCore::News news, PlainDesk plain)
         : core(options, std::move(popularity), clock, std::move(news), std::move(plain)),
-          m_service(core),
-          m_health(core), m_keeper(core), m_view(core, m_keeper), m_prober(core, [this] {
+          m_service(core), m_health(core), m_keeper(core), m_view(core, m_keeper),
+          m_prober(core, [this] {
               m_keeper.look();
               m_health.update();
           })
@@ -216,9 +216,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const GatewayOptions &options,
         return fail(ErrorCode::InvalidInput,
                     fmt::format("A gateway needs 1 to {} replicas, not {}", Rotation::kMostReplicas,
                                 options.replicas.size()));
-    auto running =
-        std::make_unique<Running>(options, std::move(popularity), clock, std::move(news),
-                                  std::move(plain));
+    auto running = std::make_unique<Running>(options, std::move(popularity), clock, std::move(news),
+                                             std::move(plain));
     if (auto listening = running->listen(); !listening)
         return tl::unexpected(listening.error());
     return std::unique_ptr<Gateway>(new Gateway(std::move(running)));

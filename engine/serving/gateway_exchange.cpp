@@ -117,8 +117,8 @@ void Exchange::begin(const inference::ModelInferRequest &request, const gpr_time
     ++m_core.counters.requests;
     m_id = request.id();
     const bool isOther = m_core.plain.serves(request.model_name());
-    if (const auto status = isOther ? readApplication(request, m_request)
-                                    : readInfer(request, m_request);
+    if (const auto status =
+            isOther ? readApplication(request, m_request) : readInfer(request, m_request);
         !status.ok())
         return finish(status);
     if (isOther)

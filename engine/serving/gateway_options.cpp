@@ -22,8 +22,8 @@ Result<GatewayOptions> gatewayOptions(const NodeConfig &config)
     }
     if (const auto at = config.options.find("applications"); at != config.options.end()) {
         const bool isList = at->is_array() && std::ranges::all_of(*at, [](const auto &name) {
-            return name.is_string();
-        });
+                                return name.is_string();
+                            });
         if (!isList)
             return fail(ErrorCode::InvalidInput,
                         "The option \"applications\" must be a list of names");

@@ -124,7 +124,7 @@ struct GatewayOptions : GatewaySettings
     std::string listen = "127.0.0.1:0";
     std::uint64_t seed = 1;
     std::vector<NodeAddress> replicas, standby;
-    std::string store; ///< address, or empty: only requests that bring their history
+    std::string store;               ///< address, or empty: only requests that bring their history
     std::vector<std::string> served; ///< applications of the replicas beside recommend
     std::optional<ModelDialect> dialect; ///< the replicas and the standby are not ours
     std::filesystem::path settingsFile;  ///< watched; empty or missing: the defaults

@@ -328,7 +328,8 @@ void checkTogether(const GatewaySettings &s, const Node &root, SettingsReader &r
                                 const std::vector<std::string> &chain,
                                 const std::vector<std::string> &steps) {
         for (const auto &step : chain)
-            if (std::ranges::find(steps, step) == steps.end() || std::ranges::count(chain, step) > 1)
+            if (std::ranges::find(steps, step) == steps.end()
+                || std::ranges::count(chain, step) > 1)
                 reader.problem(placeOf(section, name),
                                fmt::format("`{}.{}` has `{}`{}; write each of {} at most once",
                                            section, name, step, hint(step, steps),

@@ -25,7 +25,7 @@ struct GatewayRequest
     std::vector<std::int64_t> history; ///< [rows * columns]
     std::int32_t k = 0;
     std::string application; ///< empty: recommend; else its inputs go on as they are
-    bool raw = false; ///< it came as raw bytes: the answer goes as raw bytes
+    bool raw = false;        ///< it came as raw bytes: the answer goes as raw bytes
     Priority priority = Priority::Recommendation; ///< request parameter "priority"
     std::optional<Micros> timeout; ///< request parameter "timeout" (as in Triton): wanted within
 };

@@ -103,7 +103,8 @@ public:
     {
         const auto &said = static_cast<const InventoryAnswer &>(answer);
         const auto levels = static_cast<const InventoryQuestion &>(question).levels.size();
-        if (said.mean.size() != question.rows() || said.quantiles.size() != question.rows() * levels)
+        if (said.mean.size() != question.rows()
+            || said.quantiles.size() != question.rows() * levels)
             return "answers with the wrong number of quantiles";
         if (!said.isSound())
             return "gives quantiles that are not finite numbers";
@@ -146,9 +147,9 @@ Result<std::vector<float>> known(Result<TensorOf<float>> numbers, std::string_vi
     if (!numbers)
         return tl::unexpected(numbers.error());
     if (numbers->shape.size() != 1 || numbers->values.size() > kMostValues)
-        return fail(ErrorCode::InvalidInput,
-                    fmt::format("Input \"{}\" must have the shape [n] with n up to {}", name,
-                                kMostValues));
+        return fail(
+            ErrorCode::InvalidInput,
+            fmt::format("Input \"{}\" must have the shape [n] with n up to {}", name, kMostValues));
     if (std::ranges::any_of(numbers->values, [](float value) { return std::isinf(value); }))
         return fail(ErrorCode::InvalidInput,
                     fmt::format("Input \"{}\" holds infinity; NaN means not known", name));
@@ -247,7 +248,8 @@ void writeInventory(const inference::ModelInferRequest &request, std::span<const
                     std::span<const double> mean, inference::ModelInferResponse &to)
 {
     const auto steps = static_cast<std::int64_t>(mean.size());
-    const auto levels = static_cast<std::int64_t>(quantiles.size()) / std::max<std::int64_t>(1, steps);
+    const auto levels =
+        static_cast<std::int64_t>(quantiles.size()) / std::max<std::int64_t>(1, steps);
     const std::int64_t all[] = {steps, levels}, one[] = {steps};
     const bool raw = request.raw_input_contents_size() > 0;
     if (wantsOutput(request, kQuantiles))

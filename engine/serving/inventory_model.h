@@ -32,7 +32,6 @@ void askInventory(const DemandQuery &query, std::span<const double> levels,
 void describeInventory(std::span<const ForecastColumn> columns,
                        inference::ModelMetadataResponse &to);
 
-[[nodiscard]] std::unique_ptr<ServedModel>
-inventoryModel(std::unique_ptr<Forecaster> forecaster);
+[[nodiscard]] std::unique_ptr<ServedModel> inventoryModel(std::unique_ptr<Forecaster> forecaster);
 
 } // namespace engine

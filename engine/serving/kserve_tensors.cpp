@@ -44,13 +44,13 @@ contents(const inference::InferTensorContents &from, std::int32_t)
     return from.int_contents();
 }
 
-const google::protobuf::RepeatedField<float> &
-contents(const inference::InferTensorContents &from, float)
+const google::protobuf::RepeatedField<float> &contents(const inference::InferTensorContents &from,
+                                                       float)
 {
     return from.fp32_contents();
 }
-const google::protobuf::RepeatedField<double> &
-contents(const inference::InferTensorContents &from, double)
+const google::protobuf::RepeatedField<double> &contents(const inference::InferTensorContents &from,
+                                                        double)
 {
     return from.fp64_contents();
 }
@@ -110,9 +110,10 @@ Result<TensorOf<T>> read(const inference::ModelInferRequest &request, std::strin
         if constexpr (std::is_same_v<T, std::string>) {
             auto texts = textsOf(raw, size);
             if (!texts)
-                return wrong(name, fmt::format("has {} raw bytes that are not {} texts, each behind "
-                                               "its length in four bytes",
-                                               raw.size(), size));
+                return wrong(name,
+                             fmt::format("has {} raw bytes that are not {} texts, each behind "
+                                         "its length in four bytes",
+                                         raw.size(), size));
             out.values = std::move(*texts);
             return out;
         } else {

@@ -19,9 +19,8 @@ Result<> checkAnswers(const ServedModel &model, std::span<const ServedModel::Que
         fault = model.fault(*questions[i], *answers[i]);
     if (fault.empty())
         return {};
-    return fail(
-        ErrorCode::InvalidInput,
-        fmt::format("Version {} {}; it is not taken into service", model.version(), fault));
+    return fail(ErrorCode::InvalidInput,
+                fmt::format("Version {} {}; it is not taken into service", model.version(), fault));
 }
 
 /// The sizes a batch can have are all seen once before the first request pays for it.
@@ -64,7 +63,7 @@ Result<> ReplicaModel::load(const std::string &version)
 }
 
 Result<std::shared_ptr<const ServedModel>> ReplicaModel::prepare(const std::string &version,
-                                                            std::string &story)
+                                                                 std::string &story)
 {
     try {
         auto model = m_source(version);
@@ -82,12 +81,12 @@ Result<std::shared_ptr<const ServedModel>> ReplicaModel::prepare(const std::stri
         if (!seen)
             return tl::unexpected(seen.error());
         if (seen->requests > 0)
-            story = fmt::format("tried on {} recent requests: {:.0f} % of {} as before, {:.2f} "
-                                "times the time",
-                                seen->requests, 100 * seen->overlap,
-                                m_application == "inventory" ? "the answers"
-                                                             : "the first ten items",
-                                seen->slowdown);
+            story =
+                fmt::format("tried on {} recent requests: {:.0f} % of {} as before, {:.2f} "
+                            "times the time",
+                            seen->requests, 100 * seen->overlap,
+                            m_application == "inventory" ? "the answers" : "the first ten items",
+                            seen->slowdown);
         return std::shared_ptr<const ServedModel>(std::move(*model));
     } catch (const std::bad_alloc &) {
         return fail(ErrorCode::Busy, "There is not enough memory to load the model beside the one "

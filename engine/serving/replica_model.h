@@ -46,7 +46,7 @@ public:
 
 private:
     [[nodiscard]] Result<std::shared_ptr<const ServedModel>> prepare(const std::string &version,
-                                                                std::string &story);
+                                                                     std::string &story);
     [[nodiscard]] Result<Shadow> shadow(const ServedModel &candidate,
                                         const ServedModel *serving) const;
 

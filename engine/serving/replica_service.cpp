@@ -5,8 +5,8 @@
 #include "engine/serving/memory_guard.h"
 #include "engine/serving/node_counters.h"
 #include "engine/serving/node_server.h"
-#include "engine/serving/replica_stream.h"
 #include "engine/serving/recommend_model.h"
+#include "engine/serving/replica_stream.h"
 
 #include <algorithm>
 #include <deque>
@@ -394,14 +394,14 @@ private:
 ReplicaService::ReplicaService(ReplicaSettings settings, const ScorerSource &source,
                                const Clock &clock, const std::vector<ServedApplication> &others)
     : m_service(std::make_unique<Service>(
-          std::move(settings),
-          [source](const std::string &version) -> Result<std::unique_ptr<ServedModel>> {
-              auto scorer = source(version);
-              if (!scorer)
-                  return tl::unexpected(scorer.error());
-              return recommendModel(std::move(*scorer));
-          },
-          clock, others))
+        std::move(settings),
+        [source](const std::string &version) -> Result<std::unique_ptr<ServedModel>> {
+            auto scorer = source(version);
+            if (!scorer)
+                return tl::unexpected(scorer.error());
+            return recommendModel(std::move(*scorer));
+        },
+        clock, others))
 {
 }
 

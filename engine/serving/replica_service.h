@@ -28,8 +28,8 @@ struct ReplicaSettings
     std::string beside = "standby";  ///< a second one, served once it is loaded
 };
 
-/// Thread-safe. The models must be loaded by load() before a server is started on service(). `source`
-/// is that of `settings.model`, an application recommend.
+/// Thread-safe. The models must be loaded by load() before a server is started on service().
+/// `source` is that of `settings.model`, an application recommend.
 class ReplicaService
 {
 public:

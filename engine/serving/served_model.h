@@ -73,8 +73,7 @@ public:
 
 /// Opens a package by the version that was asked for, "" for the one the replica was started with.
 /// Untrusted or InvalidInput when it must not be served.
-using ModelSource =
-    std::function<Result<std::unique_ptr<ServedModel>>(const std::string &version)>;
+using ModelSource = std::function<Result<std::unique_ptr<ServedModel>>(const std::string &version)>;
 
 /// Name, version and digest of whoever answered, and the request's id.
 void signReply(const inference::ModelInferRequest &request, const ServedModel &model,

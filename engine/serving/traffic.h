@@ -28,8 +28,8 @@ struct TrafficTrace
     std::vector<float> expected; ///< per row, of the reference model; empty: no reading
     std::unique_ptr<const Earned> earned;
     int k = 10;
-    std::vector<float> prices; ///< by item, 0 = unknown; empty: no revenue is given
-    std::uint32_t items = 0;   ///< in the catalogue, for coverage; 0: unknown
+    std::vector<float> prices;            ///< by item, 0 = unknown; empty: no revenue is given
+    std::uint32_t items = 0;              ///< in the catalogue, for coverage; 0: unknown
     std::vector<ApplicationTrace> others; ///< a mixed load; the rest of the shares is recommend's
 };
 

@@ -22,8 +22,7 @@ enum class ServingPath { Primary, Standby, Popularity, Cached, Other };
 struct TrafficAnswer
 {
     MonoTime scheduled{0}, ended{0};
-    std::size_t application = 0; ///< as the ledger was told them; 0: recommend
-    bool failed = false;         ///< an error, or no answer in time
+    bool failed = false; ///< an error, or no answer in time
     double earned = 0, expected = 0, ndcg = 0;
     ServingPath path = ServingPath::Other;
     std::string version = {}; ///< of the model that answered
@@ -32,6 +31,7 @@ struct TrafficAnswer
     int rank = 0;
     bool isSession = false;                   ///< three pages were asked for
     std::span<const std::int64_t> shown = {}; ///< the first page; read during the call only
+    std::size_t application = 0;              ///< as the ledger was told them; 0: recommend
 };
 
 /// Sums over answers of what their lists were worth against the label; they merge by adding.

@@ -33,7 +33,7 @@ private:
         inference::ModelInferResponse reply;
         std::size_t row = 0;
         std::size_t application = 0; ///< 0: recommend; else of m_trace.others, from 1
-        bool isSession = false; ///< asked for three pages
+        bool isSession = false;      ///< asked for three pages
         MonoTime scheduled{0};
     };
     void run(std::stop_token stop);
