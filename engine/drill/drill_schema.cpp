@@ -6,7 +6,7 @@
 #include "engine/drill/gauge.h"
 #include "engine/drill/known_faults.h"
 #include "engine/drill/targets.h"
-#include "engine/metrics/window.h"
+#include "engine/metrics/application_series.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -285,7 +285,7 @@ private:
         constexpr std::string_view kDoor = "gateway.";
         const auto dot = series.find('.', kDoor.size());
         return series.starts_with(kDoor) && dot != std::string_view::npos
-               && engine::series::isApplication(series.substr(kDoor.size(), dot - kDoor.size()))
+               && isApplicationName(series.substr(kDoor.size(), dot - kDoor.size()))
                && (series.ends_with(".quality") || series.ends_with(".failed"));
     }
 

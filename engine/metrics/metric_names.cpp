@@ -1,5 +1,7 @@
 #include "engine/metrics/metric_names.h"
 
+#include "engine/metrics/application_series.h"
+
 #include <algorithm>
 
 namespace engine {
@@ -133,8 +135,8 @@ std::optional<MetricName> sampleMetric(std::string_view source, std::string_view
         return finish(std::move(metric), series);
     }
     // gateway.APPLICATION.WHAT
-    if (const auto dot = rest.find('.'); part == "shop" && dot != std::string_view::npos
-                                         && series::isApplication(rest.substr(0, dot))) {
+    if (const auto dot = rest.find('.');
+        part == "shop" && dot != std::string_view::npos && isApplicationName(rest.substr(0, dot))) {
         metric.labels["application"] = rest.substr(0, dot);
         rest = rest.substr(dot + 1);
         part = "application";

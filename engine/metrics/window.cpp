@@ -1,5 +1,7 @@
 #include "engine/metrics/window.h"
 
+#include "engine/metrics/application_series.h"
+
 #include <fmt/format.h>
 
 namespace engine {
@@ -12,7 +14,7 @@ bool endsWith(std::string_view text, std::string_view end)
 
 } // namespace
 
-bool series::isApplication(std::string_view name)
+bool isApplicationName(std::string_view name)
 {
     return name == "recommend" || name == "search" || name == "ads" || name == "inventory";
 }

@@ -95,11 +95,6 @@ inline constexpr std::string_view kTrafficLag =
     "traffic.lag.p99"; ///< ms behind schedule when sending
 inline constexpr std::string_view kHostStall =
     "host.stall.max"; ///< ms, longest stall that touches the window
-// Of a shop with several applications, for each APP of them: "gateway.APP.requests|answered|failed|
-// earned|expected" (counts of the window) and "gateway.APP.quality" (earned / expected of the last
-// ten seconds). What has no APP counts all applications.
-/// recommend, search, ads, inventory.
-[[nodiscard]] bool isApplication(std::string_view name);
 // Per target T: "T.up" (0/1), "T.requests", "T.latency.p99"; the gateway's own view:
 // "gateway.self.*"; "store.acked", "store.age.p95".
 } // namespace series
