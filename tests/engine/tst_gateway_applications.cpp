@@ -26,7 +26,7 @@ struct Folder
             std::filesystem::create_directories(shop / "applications" / name);
         SearchIndex::Builder builder(Plurals::English);
         for (const auto &[id, title] :
-             {std::pair{"a", "red lamp"}, {"b", "blue lamp"}, {"c", "mug"}}) {
+             {std::pair{"a", "red lamp"}, std::pair{"b", "blue lamp"}, std::pair{"c", "mug"}}) {
             ProductText product;
             product.id = id;
             product.fields[static_cast<std::size_t>(SearchField::Title)] = title;

@@ -143,10 +143,7 @@ void TestServedFamilies::serve(const Package &recommend)
     m_server.reset();
     m_service.reset();
     const auto again = [](const Package &package, auto open, auto make) -> ModelSource {
-        return [&package, open,
-                make](const std::string &version) -> Result<std::unique_ptr<ServedModel>> {
-            if (version == "other") // what a wrong package would be
-                return adsModel(std::move(*CtrScorer::open(package)));
+        return [&package, open, make](const std::string &) -> Result<std::unique_ptr<ServedModel>> {
             auto opened = open(package);
             if (!opened)
                 return tl::unexpected(opened.error());
