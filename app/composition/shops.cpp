@@ -2,6 +2,7 @@
 
 #include "app/composition/train_child.h"
 #include "engine/base/files.h"
+#include "engine/data/application_files.h"
 #include "engine/data/golden.h"
 #include "engine/data/item_prices.h"
 #include "engine/data/oracle.h"
@@ -28,6 +29,23 @@ bool isGoodName(const std::string &name)
                   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
                          || c == '-' || c == '_' || c == '.';
               });
+}
+
+Result<> checkApplications(const std::vector<std::string> &applications)
+{
+    const auto has = [&](const std::string &name) {
+        return std::ranges::count(applications, name);
+    };
+    for (const auto &name : applications)
+        if ((name != "recommend" && !engine::knownApplication(name)) || has(name) > 1)
+            return fail(ErrorCode::Usage,
+                        "'" + name
+                            + "' cannot be among the applications; write each of recommend, "
+                              "search, ads and inventory at most once");
+    if (has("recommend") == 0)
+        return fail(ErrorCode::Usage,
+                    "Every shop recommends: --applications must name recommend, too");
+    return {};
 }
 
 /// Removes the half-built folder unless it was kept.
@@ -150,6 +168,7 @@ Result<engine::ShopInfo> createShop(const engine::Paths &paths, const ShopOrder 
         return fail(ErrorCode::InvalidInput,
                     "There is a shop '" + order.name
                         + "' already; delete it first: drillctl shop delete " + order.name);
+    DR_RETURN_IF_ERROR(checkApplications(order.applications));
     std::string size;
     if (auto synthetic = engine::syntheticSize(order.from))
         size = *synthetic;
@@ -169,6 +188,10 @@ Result<engine::ShopInfo> createShop(const engine::Paths &paths, const ShopOrder 
         return info;
     DR_RETURN_IF_ERROR(
         trainInChild(paths, draft.folder(), order.seed, order.timeLimit, progress, stop));
+    for (const auto &application : order.applications)
+        if (application != "recommend")
+            DR_RETURN_IF_ERROR(trainApplicationInChild(
+                paths, draft.folder(), application, order.seed, order.timeLimit, progress, stop));
     std::error_code error;
     fs::rename(draft.folder(), target, error);
     if (error)

@@ -20,6 +20,7 @@ struct ShopOrder
     engine::Columns columns;
     std::uint64_t seed = 1;
     engine::Micros timeLimit = std::chrono::minutes(30);
+    std::vector<std::string> applications{"recommend"}; ///< recommend, and others beside it
 };
 
 /// One sentence of progress; `part` in 0..1, or below 0 when unknown. Called on the calling thread.

@@ -12,5 +12,12 @@ namespace app {
                                             const std::filesystem::path &folder, std::uint64_t seed,
                                             engine::Micros timeLimit, const BuildProgress &progress,
                                             std::stop_token stop);
+/// The same for one of its other applications: search, ads, inventory.
+[[nodiscard]] engine::Result<> trainApplicationInChild(const engine::Paths &paths,
+                                                       const std::filesystem::path &folder,
+                                                       const std::string &application,
+                                                       std::uint64_t seed, engine::Micros timeLimit,
+                                                       const BuildProgress &progress,
+                                                       std::stop_token stop);
 
 } // namespace app

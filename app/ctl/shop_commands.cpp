@@ -18,6 +18,7 @@ struct CreateOptions
     std::string name, from, format = "csv", columns;
     std::uint64_t seed = 1;
     double minutes = 30;
+    std::vector<std::string> applications{"recommend"};
     bool json = false;
 };
 
@@ -69,6 +70,7 @@ void create(Context &context, const CreateOptions &options)
     order.name = options.name;
     order.from = options.from;
     order.seed = options.seed;
+    order.applications = options.applications;
     order.timeLimit = engine::Micros(static_cast<std::int64_t>(options.minutes * 60e6));
     const auto format = engine::importFormat(options.format);
     if (!format) {
@@ -341,6 +343,12 @@ void addShopCommands(CLI::App &app, Context &context)
     createCommand->add_option("--columns", options->columns,
                               "role=column,... e.g. user=CustomerID,item=StockCode");
     createCommand->add_option("--seed", options->seed, "Seed of everything drawn")
+        ->capture_default_str();
+    createCommand
+        ->add_option("--applications", options->applications,
+                     "recommend,search,ads,inventory: what the shop serves; ads and inventory on "
+                     "synthetic shops only")
+        ->delimiter(',')
         ->capture_default_str();
     createCommand->add_option("--time-limit", options->minutes, "Minutes for the training")
         ->check(CLI::PositiveNumber)

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
     program
         .add_option("--config", file,
                     "JSON file with target, role \"replica\" or \"standby\", shop and options "
-                    "(package, threads, unsafe)")
+                    "(package, applications, threads, unsafe)")
         ->required()
         ->type_name("FILE");
     try {
@@ -29,5 +29,10 @@ int main(int argc, char **argv)
         std::fprintf(stderr, "drillroom-replica: %s\n", config.error().text().c_str());
         return engine::exitCode(config.error().code);
     }
-    return engine::runReplica(*config, app::packageSource(*config));
+    const auto others = app::servedApplications(*config);
+    if (!others) {
+        std::fprintf(stderr, "drillroom-replica: %s\n", others.error().text().c_str());
+        return engine::exitCode(others.error().code);
+    }
+    return engine::runReplica(*config, app::packageSource(*config), *others);
 }

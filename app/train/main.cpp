@@ -3,7 +3,7 @@
 // at low priority and be killed without harm; progress goes to standard output as JSON lines.
 
 #include "app/train/job_main.h"
-#include "app/train/shop_model.h"
+#include "app/train/shop_application.h"
 #include "engine/base/error.h"
 
 #include <CLI/CLI.hpp>
@@ -40,6 +40,7 @@ int main(int argc, char **argv)
     CLI::App app{"Trains, evaluates and signs a model of one shop.", "drillroom-train"};
     app.set_version_flag("--version", "drillroom-train " DRILLROOM_VERSION);
     app::ShopModelOrder order;
+    std::string application;
     bool low = false;
     app.add_option("--shop", order.shop, "The shop's folder")->required();
     app.add_option("--key", order.key, "The signing key's file")->required();
@@ -47,6 +48,9 @@ int main(int argc, char **argv)
         "--as", order.as,
         "first (chosen by validation, promoted), again (as the reference, not promoted), "
         "shuffled or under-trained (bad on purpose, not promoted)");
+    app.add_option("--application", application,
+                   "search, ads or inventory: data, requests and the first model of another "
+                   "application of the shop");
     app.add_option("--seed", order.seed, "The seed of everything drawn");
     app.add_option("--threads", order.threads, "Threads; all cores unless given");
     app.add_option("--time-limit", order.timeLimit, "Seconds; the best model so far is kept then");
@@ -56,7 +60,9 @@ int main(int argc, char **argv)
         giveWay();
     int exit = 0;
     try {
-        if (const auto done = app::makeShopModel(order, say); !done) {
+        const auto done = application.empty() ? app::makeShopModel(order, say)
+                                              : app::makeShopApplication(order, application, say);
+        if (!done) {
             say({{"error", done.error().message},
                  {"code", static_cast<int>(done.error().code)},
                  {"place", done.error().place}});

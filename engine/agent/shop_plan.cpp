@@ -1,6 +1,7 @@
 #include "engine/agent/shop_plan.h"
 
 #include "engine/base/files.h"
+#include "engine/data/application_files.h"
 #include "engine/data/shop_files.h"
 #include "engine/model/registry.h"
 #include "engine/serving/gateway_settings.h"
@@ -123,6 +124,44 @@ std::string standbyVersion(const Registry &registry)
     return servable ? previous->version : registry.serving();
 }
 
+/// What else than recommend the shop serves: per application the package of the replicas, that of
+/// the standby, and the model that its expected scores are of.
+struct PlannedApplications
+{
+    json names = json::array(), primary = json::array(), standby = json::array(),
+         traffic = json::array();
+};
+
+Result<PlannedApplications> planApplications(const std::filesystem::path &shop)
+{
+    PlannedApplications out;
+    const auto applications = readApplications(shop);
+    DR_RETURN_IF_ERROR(applications);
+    for (const auto &application : *applications) {
+        const auto folder = applicationFolder(shop, application.name);
+        const auto registry = Registry::open(folder);
+        DR_RETURN_IF_ERROR(registry);
+        const auto *serving = registry->find(registry->serving());
+        if (!serving)
+            return fail(ErrorCode::NotFound,
+                        fmt::format("The application {} has no model that serves; make the shop "
+                                    "anew with `drillctl shop create`",
+                                    application.name),
+                        folder.string());
+        const auto *reference = registry->find(registry->reference());
+        const auto model = [&](const std::string &version) {
+            return json{{"name", application.name},
+                        {"package", registry->packageFolder(version).string()}};
+        };
+        out.names.push_back(application.name);
+        out.primary.push_back(model(serving->version));
+        out.standby.push_back(model(standbyVersion(*registry)));
+        out.traffic.push_back(
+            {{"name", application.name}, {"reference", (reference ? reference : serving)->digest}});
+    }
+    return out;
+}
+
 } // namespace
 
 namespace {
@@ -210,6 +249,11 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
         plan.dialect = (*attached)->dialect;
     }
 
+    // Servers that are not ours know recommendations only.
+    const auto others =
+        *attached ? Result<PlannedApplications>(PlannedApplications{}) : planApplications(folder);
+    DR_RETURN_IF_ERROR(others);
+
     Planner planner(paths, folder, proxy);
     std::vector<std::string> replicas, standbys;
     for (int i = 1; i <= spec.replicas; ++i)
@@ -247,10 +291,12 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
                 plan.processes.push_back(std::move(*process));
                 continue;
             }
-            DR_RETURN_IF_ERROR(add(target, role,
-                                   {{"package", registry->packageFolder(version).string()},
-                                    {"threads", 1},
-                                    {"unsafe", false}}));
+            json options{{"package", registry->packageFolder(version).string()},
+                         {"threads", 1},
+                         {"unsafe", false}};
+            if (!others->names.empty())
+                options["applications"] = role == "standby" ? others->standby : others->primary;
+            DR_RETURN_IF_ERROR(add(target, role, options));
         }
         return list;
     };
@@ -271,13 +317,17 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
                  {"store", address(**storeEdge)},
                  {"settings", settings.string()},
                  {"endpoints", endpoints.string()}};
+    if (!others->names.empty())
+        gateway["applications"] = others->names;
     if (plan.dialect)
         gateway["dialect"] = toJson(*plan.dialect);
     DR_RETURN_IF_ERROR(add("gateway", "gateway", gateway));
-    DR_RETURN_IF_ERROR(add("traffic", "traffic",
-                           {{"gateway", address(**door)},
-                            {"store", address(**writeEdge)},
-                            {"reference", plan.reference}}));
+    json traffic{{"gateway", address(**door)},
+                 {"store", address(**writeEdge)},
+                 {"reference", plan.reference}};
+    if (!others->names.empty())
+        traffic["applications"] = others->traffic;
+    DR_RETURN_IF_ERROR(add("traffic", "traffic", traffic));
     return plan;
 }
 

@@ -6,6 +6,7 @@
 #include "engine/drill/gauge.h"
 #include "engine/drill/known_faults.h"
 #include "engine/drill/targets.h"
+#include "engine/metrics/application_series.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -251,10 +252,12 @@ private:
         else if (series == "gateway.requests" || series == "gateway.answered")
             rule = holder.rule(ruleKey, {Unit::PerSecond}, Unit::PerSecond, ">= 100 /s");
         else if (series == "gateway.quality" || series == "gateway.ndcg@10"
+                 || (isOfApplication(series) && series.ends_with(".quality"))
                  || series.ends_with("golden.quality") || series.ends_with("golden.high"))
             rule = holder.rule(ruleKey, {Unit::None, Unit::Share}, Unit::None, ">= 0.95");
         else if (series == "gateway.failed" || series == "gateway.late"
-                 || series.starts_with("gateway.path."))
+                 || series.starts_with("gateway.path.")
+                 || (isOfApplication(series) && series.ends_with(".failed")))
             rule = holder.rule(ruleKey, {Unit::Share}, Unit::Share, "<= 0.1 %");
         else
             rule = holder.rule(ruleKey,
@@ -276,9 +279,19 @@ private:
         return result;
     }
 
+    /// gateway.APP.quality and gateway.APP.failed.
+    static bool isOfApplication(std::string_view series)
+    {
+        constexpr std::string_view kDoor = "gateway.";
+        const auto dot = series.find('.', kDoor.size());
+        return series.starts_with(kDoor) && dot != std::string_view::npos
+               && isApplicationName(series.substr(kDoor.size(), dot - kDoor.size()))
+               && (series.ends_with(".quality") || series.ends_with(".failed"));
+    }
+
     void checkSeries(const std::string &series, SourcePlace place)
     {
-        if (series.empty())
+        if (series.empty() || isOfApplication(series))
             return;
         const auto &known = seriesNames();
         if (std::find(known.begin(), known.end(), series) != known.end())

@@ -1,5 +1,7 @@
 #include "engine/metrics/metric_names.h"
 
+#include "engine/metrics/application_series.h"
+
 #include <algorithm>
 
 namespace engine {
@@ -23,6 +25,13 @@ constexpr Help kHelp[] = {
     {"drillroom_shop_latency_seconds", "Latency at the gateway's door, from the scheduled send"},
     {"drillroom_shop_quality", "Earned over expected quality in the last window"},
     {"drillroom_traffic_appended_total", "Labels that the store acknowledged"},
+    {"drillroom_application_requests_total", "Requests of an application that were due"},
+    {"drillroom_application_answered_total", "Requests of an application answered or given up"},
+    {"drillroom_application_failed_total", "Requests of an application that failed"},
+    {"drillroom_application_earned_total", "Quality earned by the answers of an application"},
+    {"drillroom_application_expected_total",
+     "Quality that the application's reference model earns on the same requests"},
+    {"drillroom_application_quality", "Earned over expected quality of the last ten seconds"},
     {"drillroom_store_acked_total", "Appends acknowledged"},
     {"drillroom_store_seq", "Sequence number of the newest durable event"},
     {"drillroom_store_shipped", "Sequence number up to which a restore brings everything back"},
@@ -124,6 +133,13 @@ std::optional<MetricName> sampleMetric(std::string_view source, std::string_view
             "drillroom_model_" + underscored(rest.substr(last + 1)) + (isCount ? "_total" : "");
         metric.kind = isCount ? MetricKind::Counter : MetricKind::Gauge;
         return finish(std::move(metric), series);
+    }
+    // gateway.APPLICATION.WHAT
+    if (const auto dot = rest.find('.');
+        part == "shop" && dot != std::string_view::npos && isApplicationName(rest.substr(0, dot))) {
+        metric.labels["application"] = rest.substr(0, dot);
+        rest = rest.substr(dot + 1);
+        part = "application";
     }
     metric.name = "drillroom_" + underscored(part) + "_" + underscored(rest);
     if (info.fold == Fold::Sum) {

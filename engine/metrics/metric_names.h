@@ -12,7 +12,7 @@ namespace engine {
 
 enum class MetricKind { Counter, Gauge, Histogram };
 
-/// Labels are few and bounded: target, path, model_version, limit_ms.
+/// Labels are few and bounded: target, path, model_version, limit_ms, application.
 using MetricLabels = std::map<std::string, std::string>;
 
 struct MetricName

@@ -1,5 +1,7 @@
 #include "engine/metrics/window.h"
 
+#include "engine/metrics/application_series.h"
+
 #include <fmt/format.h>
 
 namespace engine {
@@ -12,6 +14,11 @@ bool endsWith(std::string_view text, std::string_view end)
 
 } // namespace
 
+bool isApplicationName(std::string_view name)
+{
+    return name == "recommend" || name == "search" || name == "ads" || name == "inventory";
+}
+
 SeriesInfo seriesInfo(std::string_view name)
 {
     if (endsWith(name, ".p50") || endsWith(name, ".p95") || endsWith(name, ".p99")
@@ -19,7 +26,7 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Percentile, name.find(".age.") != std::string_view::npos ? "s" : "ms"};
     if (name == series::kHostStall)
         return {Fold::Max, "ms"};
-    if (name == series::kQuality || name == series::kNdcg)
+    if (name == series::kNdcg || (name.starts_with("gateway.") && endsWith(name, ".quality")))
         return {Fold::Last, "share"};
     if (name.starts_with("gateway.served.") && endsWith(name, ".coverage"))
         return {Fold::Last, "share"};
@@ -27,7 +34,8 @@ SeriesInfo seriesInfo(std::string_view name)
         return {Fold::Sum, endsWith(name, ".answers") || endsWith(name, ".hits") ? "requests" : ""};
     if (name.find("golden.") != std::string_view::npos)
         return {Fold::Last, "share"};
-    if (name == series::kEarned || name == series::kExpected)
+    if (name.starts_with("gateway.")
+        && (endsWith(name, ".earned") || endsWith(name, ".expected"))) // also of an application
         return {Fold::Sum, ""};
     if (name.starts_with(series::kSlowPrefix) || name.starts_with("gateway.path."))
         return {Fold::Sum, "requests"};

@@ -1,7 +1,6 @@
 #include "engine/serving/batcher.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace engine {
 namespace {
@@ -9,13 +8,6 @@ namespace {
 bool isCancelled(const ScoreJob &job)
 {
     return job.isCancelled && job.isCancelled->load(std::memory_order_relaxed);
-}
-
-bool isSound(const TopItems &list)
-{
-    return list.items.size() == list.scores.size()
-           && std::all_of(list.scores.begin(), list.scores.end(),
-                          [](float score) { return std::isfinite(score); });
 }
 
 } // namespace
@@ -42,7 +34,7 @@ void Batcher::submit(ScoreJob job)
     std::string refusal;
     {
         const std::scoped_lock lock(m_mutex);
-        const auto rows = job.histories.size();
+        const auto rows = job.question->rows();
         if (m_queue.size() >= kMostQueued) {
             refusal = "The replica has 1,024 requests waiting; try another one";
         } else if (job.deadline && m_busy == m_threads
@@ -66,7 +58,7 @@ void Batcher::dropCancelled()
         std::deque<ScoreJob> kept;
         for (auto &job : m_queue) {
             if (isCancelled(job)) {
-                m_queuedRows -= job.histories.size();
+                m_queuedRows -= job.question->rows();
                 dropped.push_back(std::move(job));
             } else {
                 kept.push_back(std::move(job));
@@ -108,7 +100,7 @@ void Batcher::work(std::stop_token stop)
             begun = m_clock.now();
             batch = takeBatch(begun, tooLate);
             for (const auto &job : batch)
-                rows += job.histories.size();
+                rows += job.question->rows();
             m_busyRows += rows;
             ++m_busy;
         }
@@ -132,7 +124,7 @@ std::vector<ScoreJob> Batcher::takeBatch(MonoTime now, std::vector<ScoreJob> &to
     std::size_t rows = 0;
     while (!m_queue.empty()) {
         auto &job = m_queue.front();
-        const auto more = job.histories.size();
+        const auto more = job.question->rows();
         const bool late = isCancelled(job) || (job.deadline && *job.deadline <= now);
         if (!late && !batch.empty() && rows + more > kMostRows)
             break;
@@ -146,25 +138,21 @@ std::vector<ScoreJob> Batcher::takeBatch(MonoTime now, std::vector<ScoreJob> &to
 }
 
 /// Whatever the model throws is an answer, not the end of the replica.
-Result<std::vector<TopItems>> Batcher::listsFor(const Scorer &scorer,
-                                                std::vector<ScoreJob> &batch) const
+Result<ServedModel::Answers> Batcher::answersFor(const ServedModel &model,
+                                                 std::vector<ScoreJob> &batch) const
 {
     try {
-        // The first k of a longer list are the list of length k, so one k serves the whole batch.
-        int k = 1;
-        std::vector<std::vector<std::int64_t>> histories;
-        for (auto &job : batch) {
-            k = std::max(k, job.k);
-            for (auto &history : job.histories)
-                histories.push_back(std::move(history));
-        }
-        auto lists = scorer.score(histories, k);
-        if (lists
-            && (lists->size() != histories.size()
-                || !std::all_of(lists->begin(), lists->end(), isSound)))
+        std::vector<ServedModel::Question> questions;
+        for (const auto &job : batch)
+            questions.push_back(job.question);
+        auto answers = model.answer(questions);
+        if (answers
+            && (answers->size() != batch.size()
+                || !std::ranges::all_of(*answers,
+                                        [](const auto &answer) { return answer->isSound(); })))
             return fail(ErrorCode::Internal,
                         "The model gave scores that are not finite numbers; roll it back");
-        return lists;
+        return answers;
     } catch (const std::bad_alloc &) {
         return fail(ErrorCode::Busy, "The replica is out of memory; try another one, or send "
                                      "fewer rows or a smaller k");
@@ -175,31 +163,32 @@ Result<std::vector<TopItems>> Batcher::listsFor(const Scorer &scorer,
 
 void Batcher::score(std::vector<ScoreJob> &batch)
 {
-    const auto scorer = m_current();
-    auto lists =
-        scorer ? listsFor(*scorer, batch)
-               : Result<std::vector<TopItems>>(fail(ErrorCode::Unavailable, "No model is loaded"));
-    if (!lists) {
+    const auto model = m_current();
+    auto answers =
+        model ? answersFor(*model, batch)
+              : Result<ServedModel::Answers>(fail(ErrorCode::Unavailable, "No model is loaded"));
+    if (!answers) {
+        // One request alone must not spoil those that only share its batch.
+        if (batch.size() > 1 && answers.error().code == ErrorCode::InvalidInput)
+            return scoreAlone(batch);
         for (auto &job : batch)
-            job.done(tl::unexpected(lists.error()));
+            job.done(tl::unexpected(answers.error()));
         return;
     }
-    auto next = lists->begin();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (isCancelled(batch[i]))
+            batch[i].done(fail(ErrorCode::Timeout, "The caller gave up while it was scored"));
+        else
+            batch[i].done(Scored{std::move((*answers)[i]), model});
+    }
+}
+
+void Batcher::scoreAlone(std::vector<ScoreJob> &batch)
+{
     for (auto &job : batch) {
-        if (isCancelled(job)) {
-            next += static_cast<std::ptrdiff_t>(job.histories.size());
-            job.done(fail(ErrorCode::Timeout, "The caller gave up while it was scored"));
-            continue;
-        }
-        Scored out;
-        out.by = scorer;
-        for (std::size_t i = 0; i < job.histories.size(); ++i, ++next) {
-            const auto size = std::min(next->items.size(), static_cast<std::size_t>(job.k));
-            next->items.resize(size);
-            next->scores.resize(size);
-            out.lists.push_back(std::move(*next));
-        }
-        job.done(std::move(out));
+        std::vector<ScoreJob> one;
+        one.push_back(std::move(job));
+        score(one);
     }
 }
 

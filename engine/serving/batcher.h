@@ -3,8 +3,8 @@
 // queued, and while it works the queue builds up the next batch.
 
 #include "engine/base/clock.h"
-#include "engine/model/scorer.h"
 #include "engine/serving/batch_cost.h"
+#include "engine/serving/served_model.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -19,15 +19,14 @@ namespace engine {
 /// What came out, and of which model.
 struct Scored
 {
-    std::vector<TopItems> lists;
-    std::shared_ptr<const Scorer> by;
+    std::unique_ptr<ServedAnswer> answer;
+    std::shared_ptr<const ServedModel> by;
 };
 
-/// One request of one or more histories.
+/// One request.
 struct ScoreJob
 {
-    std::vector<std::vector<std::int64_t>> histories;
-    int k = 1;
+    ServedModel::Question question;
     std::optional<MonoTime> deadline;
     std::shared_ptr<std::atomic<bool>> isCancelled; ///< may be null
     std::function<void(Result<Scored>)> done;       ///< called exactly once; must not block
@@ -40,7 +39,7 @@ struct ScoreJob
 class Batcher
 {
 public:
-    using Current = std::function<std::shared_ptr<const Scorer>()>;
+    using Current = std::function<std::shared_ptr<const ServedModel>()>;
     static constexpr std::size_t kMostRows = 32;     ///< per batch; a larger single job runs alone
     static constexpr std::size_t kMostQueued = 1024; ///< jobs
 
@@ -57,8 +56,9 @@ private:
     void work(std::stop_token stop);
     [[nodiscard]] std::vector<ScoreJob> takeBatch(MonoTime now, std::vector<ScoreJob> &tooLate);
     void score(std::vector<ScoreJob> &batch);
-    [[nodiscard]] Result<std::vector<TopItems>> listsFor(const Scorer &scorer,
-                                                         std::vector<ScoreJob> &batch) const;
+    void scoreAlone(std::vector<ScoreJob> &batch);
+    [[nodiscard]] Result<ServedModel::Answers> answersFor(const ServedModel &model,
+                                                          std::vector<ScoreJob> &batch) const;
     [[nodiscard]] Micros predictedWait(std::size_t rows) const;
 
     const Clock &m_clock;

@@ -49,7 +49,7 @@ public:
                                          const inference::ModelReadyRequest *request,
                                          inference::ModelReadyResponse *reply) override
     {
-        const auto status = checkName(request->name(), request->version());
+        const auto status = named(request->name(), request->version());
         reply->set_ready(status.ok() && m_core.anyReady());
         return done(context, status);
     }
@@ -65,8 +65,10 @@ public:
                                             const inference::ModelMetadataRequest *request,
                                             inference::ModelMetadataResponse *reply) override
     {
-        if (const auto status = checkName(request->name(), request->version()); !status.ok())
+        if (const auto status = named(request->name(), request->version()); !status.ok())
             return done(context, status);
+        if (m_core.plain.serves(request->name()))
+            return askReplica(context, *request, reply);
         reply->set_name(request->name());
         reply->set_platform("drillroom");
         const auto tensor = [](auto *to, const char *name, const char *type,
@@ -83,6 +85,31 @@ public:
     }
 
 private:
+    /// What an application takes is its model's to say.
+    grpc::ServerUnaryReactor *askReplica(grpc::CallbackServerContext *context,
+                                         const inference::ModelMetadataRequest &request,
+                                         inference::ModelMetadataResponse *reply)
+    {
+        const auto upstream = m_core.anyReplica();
+        if (!upstream)
+            return done(context, {grpc::StatusCode::UNAVAILABLE, "No replica is in rotation"});
+        struct Call
+        {
+            grpc::ClientContext context;
+            inference::ModelMetadataRequest request;
+        };
+        auto call = std::make_shared<Call>();
+        call->request = request;
+        call->context.set_deadline(grpcTime(m_core.clock.now() + m_core.settings()->perTry));
+        auto *reactor = context->DefaultReactor();
+        upstream->infer->async()->ModelMetadata(
+            &call->context, &call->request, reply,
+            [reactor, call, upstream, hold = m_core.hold()](const grpc::Status &status) {
+                reactor->Finish(status);
+            });
+        return reactor;
+    }
+
     static grpc::ServerUnaryReactor *done(grpc::CallbackServerContext *context,
                                           const grpc::Status &status = grpc::Status::OK)
     {
@@ -122,9 +149,10 @@ class Gateway::Running
 {
 public:
     Running(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
-            GatewayCore::News news)
-        : core(options, std::move(popularity), clock, std::move(news)), m_service(core),
-          m_health(core), m_keeper(core), m_view(core, m_keeper), m_prober(core, [this] {
+            GatewayCore::News news, PlainDesk plain)
+        : core(options, std::move(popularity), clock, std::move(news), std::move(plain)),
+          m_service(core), m_health(core), m_keeper(core), m_view(core, m_keeper),
+          m_prober(core, [this] {
               m_keeper.look();
               m_health.update();
           })
@@ -180,14 +208,14 @@ Gateway::~Gateway() = default;
 
 Result<std::unique_ptr<Gateway>> Gateway::start(const GatewayOptions &options,
                                                 PopularityList popularity, const Clock &clock,
-                                                GatewayCore::News news)
+                                                GatewayCore::News news, PlainDesk plain)
 {
     if (options.replicas.empty() || options.replicas.size() > Rotation::kMostReplicas)
         return fail(ErrorCode::InvalidInput,
                     fmt::format("A gateway needs 1 to {} replicas, not {}", Rotation::kMostReplicas,
                                 options.replicas.size()));
-    auto running =
-        std::make_unique<Running>(options, std::move(popularity), clock, std::move(news));
+    auto running = std::make_unique<Running>(options, std::move(popularity), clock, std::move(news),
+                                             std::move(plain));
     if (auto listening = running->listen(); !listening)
         return tl::unexpected(listening.error());
     return std::unique_ptr<Gateway>(new Gateway(std::move(running)));

@@ -1,6 +1,6 @@
 #pragma once
-// The door of the shop: takes recommendation requests and answers each in time, from a replica, the
-// standby or the popularity list.
+// The door of the shop: takes requests of every application and answers each in time, from a
+// replica, the standby or what it knows itself.
 
 #include "engine/serving/gateway_core.h"
 
@@ -8,16 +8,15 @@
 
 namespace engine {
 
-/// Serves KServe v2 (model "recommend"), grpc.health.v1 and reflection from start to destruction.
-/// Thread-safe. `news` may be called from any thread and must not block.
+/// Serves KServe v2 (model "recommend" and those of `plain`), grpc.health.v1 and reflection from
+/// start to destruction. Thread-safe. `news` may be called from any thread and must not block.
 class Gateway
 {
 public:
     /// Unavailable when the address cannot be listened on.
-    [[nodiscard]] static Result<std::unique_ptr<Gateway>> start(const GatewayOptions &options,
-                                                                PopularityList popularity,
-                                                                const Clock &clock,
-                                                                GatewayCore::News news);
+    [[nodiscard]] static Result<std::unique_ptr<Gateway>>
+    start(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
+          GatewayCore::News news, PlainDesk plain = {});
     ~Gateway();
     Gateway(const Gateway &) = delete;
     Gateway &operator=(const Gateway &) = delete;

@@ -59,8 +59,8 @@ bool FallbackMeter::quiet(MonoTime now)
 }
 
 GatewayCore::GatewayCore(const GatewayOptions &given, PopularityList list, const Clock &time,
-                         News news)
-    : options(given), clock(time), popularity(std::move(list)),
+                         News news, PlainDesk desk)
+    : options(given), clock(time), popularity(std::move(list)), plain(std::move(desk)),
       retries(given.retryRatio, kMostTokens, kFirstTokens),
       hedges(given.hedgeRatio, kMostTokens / 2, kFirstTokens / 2),
       jitter(given.seed, given.jitterLow, given.jitterHigh), queue(given.queue, given.priority),
@@ -422,6 +422,15 @@ bool GatewayCore::anyReady() const
 {
     const std::lock_guard lock(m_mutex);
     return m_rotation.anyReady();
+}
+
+std::shared_ptr<Upstream> GatewayCore::anyReplica() const
+{
+    const std::lock_guard lock(m_mutex);
+    for (std::size_t i = 0; i < m_rotation.size(); ++i)
+        if (!m_rotation.isRetired(i) && m_rotation.inRotation(i))
+            return m_replicas[i];
+    return nullptr;
 }
 
 void GatewayCore::fallbackServed(std::string_view by)

@@ -14,6 +14,7 @@
 #include "engine/serving/gateway_popularity.h"
 #include "engine/serving/gateway_queue.h"
 #include "engine/serving/gateway_throttle.h"
+#include "engine/serving/plain_desk.h"
 #include "engine/serving/retry_budget.h"
 
 #include <condition_variable>
@@ -54,7 +55,7 @@ class GatewayCore
 public:
     using News = std::function<void(Payload)>;
     GatewayCore(const GatewayOptions &options, PopularityList popularity, const Clock &clock,
-                News news);
+                News news, PlainDesk plain = {});
     ~GatewayCore();
     GatewayCore(const GatewayCore &) = delete;
     GatewayCore &operator=(const GatewayCore &) = delete;
@@ -62,6 +63,7 @@ public:
     const GatewayOptions options; ///< as started: its settings may have changed since
     const Clock &clock;
     const PopularityList popularity;
+    const PlainDesk plain; ///< the other applications: which there are, and their last word
     std::unique_ptr<drillroom::v1::Store::Stub> store; ///< null without a store
     std::atomic<int> storeMisses{0};                   ///< in a row
     GatewayCounters counters;
@@ -113,6 +115,8 @@ public:
     [[nodiscard]] std::vector<Probed> probed();
     void probeEnded(const Probed &who, bool answered, bool serving, MonoTime started, MonoTime due);
     [[nodiscard]] bool anyReady() const;
+    /// One in rotation, for questions that are no work; null: there is none.
+    [[nodiscard]] std::shared_ptr<Upstream> anyReplica() const;
     /// `by`: who answers instead of the primaries.
     void fallbackServed(std::string_view by);
     /// To be called often: ends what ends by itself.

@@ -116,8 +116,13 @@ void Exchange::begin(const inference::ModelInferRequest &request, const gpr_time
 {
     ++m_core.counters.requests;
     m_id = request.id();
-    if (const auto status = readInfer(request, m_request); !status.ok())
+    const bool isOther = m_core.plain.serves(request.model_name());
+    if (const auto status =
+            isOther ? readApplication(request, m_request) : readInfer(request, m_request);
+        !status.ok())
         return finish(status);
+    if (isOther)
+        m_upstream = request;
     m_latest = m_arrived + m_settings->latest;
     if (m_on.deadline) {
         m_latest = std::min(m_latest, m_arrived + m_request.timeout.value_or(m_settings->latest));
@@ -132,7 +137,7 @@ void Exchange::begin(const inference::ModelInferRequest &request, const gpr_time
         std::uint64_t hash = 0;
         for (const auto item : m_request.history)
             hash = hash * 31 + static_cast<std::uint64_t>(item);
-        m_isCanary = m_core.isCanary(hash);
+        m_isCanary = m_request.application.empty() && m_core.isCanary(hash);
         return enterQueue();
     }
     m_isCanary = m_core.isCanary(m_request.shopper);
@@ -326,10 +331,13 @@ void Exchange::answered(const Attempt &attempt, const grpc::Status &given)
     std::erase(m_live, attempt);
     auto status = given;
     const auto &dialect = m_core.options.dialect;
-    if (status.ok() && dialect
+    if (status.ok() && dialect && m_request.application.empty()
         && !takeAnswer(*dialect, m_request.rows, m_request.k, attempt->reply))
         status = {StatusCode::INTERNAL, "The replica's reply lacks items or scores"};
-    if (status.ok() && !isComplete(attempt->reply, m_request.rows, m_request.k))
+    const bool isWhole = m_request.application.empty()
+                             ? isComplete(attempt->reply, m_request.rows, m_request.k)
+                             : attempt->reply.outputs_size() > 0;
+    if (status.ok() && !isWhole)
         status = {StatusCode::INTERNAL, "The replica's reply lacks items or scores"};
     if (attempt->chosen) {
         const bool givenUp = m_isOver && status.error_code() == StatusCode::CANCELLED;
@@ -371,6 +379,8 @@ void Exchange::fallBack(const grpc::Status &why)
     if (!m_on.fallback || m_callerGone)
         return finish(why);
     m_why = why;
+    if (!m_request.application.empty())
+        return fallBackPlainly(why);
     const auto &chain = m_settings->chain;
     while (m_step < chain.size()) {
         const auto &step = chain[m_step++];
@@ -389,6 +399,34 @@ void Exchange::fallBack(const grpc::Status &why)
         return;
     if (has("popularity"))
         return answerFromPopularity();
+    finish(why);
+}
+
+void Exchange::fallBackPlainly(const grpc::Status &why)
+{
+    const auto &chain = m_settings->applications.chain(m_request.application);
+    while (m_step < chain.size()) {
+        const auto &step = chain[m_step++];
+        if (step == "standby") {
+            if (askStandby())
+                return;
+            continue;
+        }
+        const auto answered = m_core.plain.answer(step, m_upstream, *m_reply);
+        if (!answered)
+            return finish({StatusCode::INVALID_ARGUMENT, answered.error().text()});
+        if (!*answered)
+            continue;
+        setText(*m_reply, "path", "popularity");
+        setText(*m_reply, "fallback", step);
+        setText(*m_reply, "version", "");
+        setText(*m_reply, "digest", "");
+        setText(*m_reply, "target", "gateway");
+        ++m_core.counters.fallback;
+        m_core.fallbackServed(fmt::format("{} for {}", step, m_request.application));
+        return finish(grpc::Status::OK);
+    }
+    m_reply->Clear();
     finish(why);
 }
 

@@ -55,6 +55,8 @@ private:
     [[nodiscard]] bool askStandby();
     [[nodiscard]] bool answerFromCache(GatewayCache::Age age);
     void answerFromPopularity();
+    /// Of another application: the gateway's own answer, or the end of the chain.
+    void fallBackPlainly(const grpc::Status &why);
     void reply(const Attempt &attempt);
     void finish(const grpc::Status &status);
     /// When a try that starts now has to be over; none when it could not finish.

@@ -64,9 +64,14 @@ int runGateway(const NodeConfig &config)
     if (!popularity)
         return failed(popularity.error());
 
+    auto plain = PlainDesk::open(config.shop, options->served);
+    if (!plain)
+        return failed(plain.error());
+
     NewsQueue news;
-    auto gateway = Gateway::start(*options, std::move(*popularity), systemClock(),
-                                  [&news](Payload payload) { news.push(std::move(payload)); });
+    auto gateway = Gateway::start(
+        *options, std::move(*popularity), systemClock(),
+        [&news](Payload payload) { news.push(std::move(payload)); }, std::move(*plain));
     if (!gateway)
         return failed(gateway.error());
 

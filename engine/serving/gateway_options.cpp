@@ -1,5 +1,7 @@
 #include "engine/serving/gateway_options.h"
 
+#include <algorithm>
+
 namespace engine {
 Result<GatewayOptions> gatewayOptions(const NodeConfig &config)
 {
@@ -17,6 +19,15 @@ Result<GatewayOptions> gatewayOptions(const NodeConfig &config)
         if (!store)
             return tl::unexpected(store.error());
         out.store = std::move(*store);
+    }
+    if (const auto at = config.options.find("applications"); at != config.options.end()) {
+        const bool isList = at->is_array() && std::ranges::all_of(*at, [](const auto &name) {
+                                return name.is_string();
+                            });
+        if (!isList)
+            return fail(ErrorCode::InvalidInput,
+                        "The option \"applications\" must be a list of names");
+        at->get_to(out.served);
     }
     if (const auto at = config.options.find("dialect"); at != config.options.end()) {
         auto dialect = dialectFrom(*at);

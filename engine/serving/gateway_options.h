@@ -79,6 +79,18 @@ struct CanaryRules
     int least = 100;                  ///< both over at least so many
 };
 
+/// What answers for the other applications when the primaries do not, in this order.
+struct ApplicationRules
+{
+    std::vector<std::string> search{"standby", "list", "popular"};
+    std::vector<std::string> ads{"standby", "base-rate"};
+    std::vector<std::string> inventory{"standby", "seasonal-naive"};
+    [[nodiscard]] const std::vector<std::string> &chain(std::string_view application) const
+    {
+        return application == "search" ? search : application == "ads" ? ads : inventory;
+    }
+};
+
 struct GatewaySettings
 {
     Micros perTry{100'000};
@@ -103,6 +115,7 @@ struct GatewaySettings
     Micros discoveryEvery{250'000}; ///< how often the endpoints' file is looked at
     /// What answers when the primaries do not, in this order.
     std::vector<std::string> chain{"standby", "popularity", "cached"};
+    ApplicationRules applications;
     Switches switches; ///< a mechanism is on where this and the drill say so
 };
 
@@ -111,7 +124,8 @@ struct GatewayOptions : GatewaySettings
     std::string listen = "127.0.0.1:0";
     std::uint64_t seed = 1;
     std::vector<NodeAddress> replicas, standby;
-    std::string store; ///< address, or empty: only requests that bring their history
+    std::string store;               ///< address, or empty: only requests that bring their history
+    std::vector<std::string> served; ///< applications of the replicas beside recommend
     std::optional<ModelDialect> dialect; ///< the replicas and the standby are not ours
     std::filesystem::path settingsFile;  ///< watched; empty or missing: the defaults
     std::filesystem::path endpointsFile; ///< watched; empty: the addresses above are all

@@ -88,6 +88,10 @@ void visit(Settings &s, Each &&each)
     each("every", s.discoveryEvery, Between{20 * kMilli, 60 * kSecond});
     each.section("fallback");
     each.list("chain", s.chain);
+    each.section("applications");
+    each.list("search", s.applications.search);
+    each.list("ads", s.applications.ads);
+    each.list("inventory", s.applications.inventory);
     each.section("switches");
     for (const auto &[name, on] : Switches{}.all())
         if (name != "restart") // the supervisor's
@@ -320,13 +324,22 @@ void checkTogether(const GatewaySettings &s, const Node &root, SettingsReader &r
     if (s.canary.share > 0 && s.canary.targets.empty())
         reader.problem(placeOf("canary", "share"),
                        "`canary.share` needs `canary.targets`, as in [replica/3]");
-    const std::vector<std::string> steps{"standby", "popularity", "cached"};
-    for (const auto &step : s.chain)
-        if (std::ranges::find(steps, step) == steps.end() || std::ranges::count(s.chain, step) > 1)
-            reader.problem(placeOf("fallback", "chain"),
-                           fmt::format("`fallback.chain` has `{}`{}; write each of standby, "
-                                       "popularity, cached at most once",
-                                       step, hint(step, steps)));
+    const auto checkChain = [&](const char *section, const char *name,
+                                const std::vector<std::string> &chain,
+                                const std::vector<std::string> &steps) {
+        for (const auto &step : chain)
+            if (std::ranges::find(steps, step) == steps.end()
+                || std::ranges::count(chain, step) > 1)
+                reader.problem(placeOf(section, name),
+                               fmt::format("`{}.{}` has `{}`{}; write each of {} at most once",
+                                           section, name, step, hint(step, steps),
+                                           fmt::join(steps, ", ")));
+    };
+    checkChain("fallback", "chain", s.chain, {"standby", "popularity", "cached"});
+    checkChain("applications", "search", s.applications.search, {"standby", "list", "popular"});
+    checkChain("applications", "ads", s.applications.ads, {"standby", "base-rate"});
+    checkChain("applications", "inventory", s.applications.inventory,
+               {"standby", "seasonal-naive"});
 }
 
 } // namespace

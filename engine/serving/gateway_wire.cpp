@@ -66,11 +66,31 @@ bool integers(const ModelInferRequest &from, int index, std::vector<std::int64_t
     return to.size() == count;
 }
 
+grpc::Status readParameters(const ModelInferRequest &from, GatewayRequest &to)
+{
+    if (const auto at = from.parameters().find("timeout"); at != from.parameters().end()) {
+        const auto micros = at->second.int64_param();
+        if (micros < 1)
+            return invalid("Parameter \"timeout\" needs microseconds, 1 or more");
+        // A day is as good as for ever, and cannot overflow.
+        to.timeout = Micros{std::min<std::int64_t>(micros, 86'400'000'000)};
+    }
+    if (const auto at = from.parameters().find("priority"); at != from.parameters().end()) {
+        const auto priority = priorityOf(at->second.string_param());
+        if (!priority)
+            return invalid(fmt::format("Parameter \"priority\" is \"{}\"; send search, "
+                                       "recommendation or ads",
+                                       at->second.string_param()));
+        to.priority = *priority;
+    }
+    return grpc::Status::OK;
+}
+
 } // namespace
 
-grpc::Status checkName(const std::string &model, const std::string &version)
+grpc::Status checkName(const std::string &model, const std::string &version, bool isServed)
 {
-    if (model != kRecommend)
+    if (!isServed)
         return {grpc::StatusCode::NOT_FOUND,
                 briefly(fmt::format("Model \"{}\" is not served here; ask for \"{}\"", model,
                                     kRecommend))};
@@ -82,9 +102,26 @@ grpc::Status checkName(const std::string &model, const std::string &version)
     return grpc::Status::OK;
 }
 
+grpc::Status readApplication(const ModelInferRequest &from, GatewayRequest &to)
+{
+    if (auto named = checkName(from.model_name(), from.model_version(), true); !named.ok())
+        return named;
+    if (from.inputs_size() == 0)
+        return invalid("The request has no inputs; ModelMetadata names them");
+    to.application = from.model_name();
+    to.rows = 1;
+    if (to.application == "search")
+        to.priority = Priority::Search;
+    else if (to.application == "ads")
+        to.priority = Priority::Ads;
+    return readParameters(from, to);
+}
+
 grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
 {
-    if (auto named = checkName(from.model_name(), from.model_version()); !named.ok())
+    if (auto named =
+            checkName(from.model_name(), from.model_version(), from.model_name() == kRecommend);
+        !named.ok())
         return named;
     to.raw = from.raw_input_contents_size() > 0;
     bool hasHistory = false, hasShopper = false, hasH = false, hasK = false;
@@ -139,22 +176,7 @@ grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
     to.byShopper = hasShopper;
     if (to.byShopper)
         to.rows = 1;
-    if (const auto at = from.parameters().find("timeout"); at != from.parameters().end()) {
-        const auto micros = at->second.int64_param();
-        if (micros < 1)
-            return invalid("Parameter \"timeout\" needs microseconds, 1 or more");
-        // A day is as good as for ever, and cannot overflow.
-        to.timeout = Micros{std::min<std::int64_t>(micros, 86'400'000'000)};
-    }
-    if (const auto at = from.parameters().find("priority"); at != from.parameters().end()) {
-        const auto priority = priorityOf(at->second.string_param());
-        if (!priority)
-            return invalid(fmt::format("Parameter \"priority\" is \"{}\"; send search, "
-                                       "recommendation or ads",
-                                       at->second.string_param()));
-        to.priority = *priority;
-    }
-    return grpc::Status::OK;
+    return readParameters(from, to);
 }
 
 void writeInfer(const GatewayRequest &from, std::string_view model, ModelInferRequest &to)

@@ -24,15 +24,21 @@ struct GatewayRequest
     std::int64_t rows = 0, columns = 0;
     std::vector<std::int64_t> history; ///< [rows * columns]
     std::int32_t k = 0;
-    bool raw = false; ///< it came as raw bytes: the answer goes as raw bytes
+    std::string application; ///< empty: recommend; else its inputs go on as they are
+    bool raw = false;        ///< it came as raw bytes: the answer goes as raw bytes
     Priority priority = Priority::Recommendation; ///< request parameter "priority"
     std::optional<Micros> timeout; ///< request parameter "timeout" (as in Triton): wanted within
 };
 
-/// NOT_FOUND unless the gateway serves it by this name, and is left to choose the version.
-[[nodiscard]] grpc::Status checkName(const std::string &model, const std::string &version);
+/// NOT_FOUND unless the gateway serves it, and is left to choose the version.
+[[nodiscard]] grpc::Status checkName(const std::string &model, const std::string &version,
+                                     bool isServed);
 /// INVALID_ARGUMENT or NOT_FOUND with the field, the rule and what to send.
 [[nodiscard]] grpc::Status readInfer(const inference::ModelInferRequest &from, GatewayRequest &to);
+
+/// Of a request for another application: what the gateway itself needs of it.
+[[nodiscard]] grpc::Status readApplication(const inference::ModelInferRequest &from,
+                                           GatewayRequest &to);
 
 /// The form that replicas take: history [rows, columns] and k, typed contents.
 void writeInfer(const GatewayRequest &from, std::string_view model,

@@ -44,6 +44,40 @@ contents(const inference::InferTensorContents &from, std::int32_t)
     return from.int_contents();
 }
 
+const google::protobuf::RepeatedField<float> &contents(const inference::InferTensorContents &from,
+                                                       float)
+{
+    return from.fp32_contents();
+}
+const google::protobuf::RepeatedField<double> &contents(const inference::InferTensorContents &from,
+                                                        double)
+{
+    return from.fp64_contents();
+}
+const google::protobuf::RepeatedPtrField<std::string> &
+contents(const inference::InferTensorContents &from, const std::string &)
+{
+    return from.bytes_contents();
+}
+
+/// `count` texts, each behind its length; nothing when the bytes hold fewer or more.
+std::optional<std::vector<std::string>> textsOf(std::string_view raw, std::size_t count)
+{
+    std::vector<std::string> out;
+    while (raw.size() >= sizeof(std::uint32_t) && out.size() < count) {
+        std::uint32_t length = 0;
+        std::memcpy(&length, raw.data(), sizeof length);
+        raw.remove_prefix(sizeof length);
+        if (length > raw.size())
+            return std::nullopt;
+        out.emplace_back(raw.substr(0, length));
+        raw.remove_prefix(length);
+    }
+    if (!raw.empty() || out.size() != count)
+        return std::nullopt;
+    return out;
+}
+
 template <class T>
 Result<TensorOf<T>> read(const inference::ModelInferRequest &request, std::string_view name,
                          std::string_view datatype)
@@ -77,13 +111,24 @@ Result<TensorOf<T>> read(const inference::ModelInferRequest &request, std::strin
                                      "inputs raw or all typed",
                                      request.raw_input_contents_size(), request.inputs_size()));
         const auto &raw = request.raw_input_contents(index);
-        if (raw.size() != size * sizeof(T))
-            return wrong(name, fmt::format("has {} raw bytes; its shape needs {}", raw.size(),
-                                           size * sizeof(T)));
-        out.values.resize(size);
-        if (size > 0)
-            std::memcpy(out.values.data(), raw.data(), raw.size());
-        return out;
+        if constexpr (std::is_same_v<T, std::string>) {
+            auto texts = textsOf(raw, size);
+            if (!texts)
+                return wrong(name,
+                             fmt::format("has {} raw bytes that are not {} texts, each behind "
+                                         "its length in four bytes",
+                                         raw.size(), size));
+            out.values = std::move(*texts);
+            return out;
+        } else {
+            if (raw.size() != size * sizeof(T))
+                return wrong(name, fmt::format("has {} raw bytes; its shape needs {}", raw.size(),
+                                               size * sizeof(T)));
+            out.values.resize(size);
+            if (size > 0)
+                std::memcpy(out.values.data(), raw.data(), raw.size());
+            return out;
+        }
     }
     const auto &typed = contents(input.contents(), T{});
     if (static_cast<std::size_t>(typed.size()) != size)
@@ -107,6 +152,17 @@ inference::ModelInferResponse::InferOutputTensor &addTensor(inference::ModelInfe
     output.set_datatype(std::string(datatype));
     output.mutable_shape()->Add(shape.begin(), shape.end());
     return output;
+}
+
+inference::InferTensorContents &newInput(inference::ModelInferRequest &request,
+                                         std::string_view name, std::string_view datatype,
+                                         std::initializer_list<std::int64_t> shape)
+{
+    auto &input = *request.add_inputs();
+    input.set_name(std::string(name));
+    input.set_datatype(std::string(datatype));
+    input.mutable_shape()->Add(shape.begin(), shape.end());
+    return *input.mutable_contents();
 }
 
 } // namespace
@@ -147,6 +203,30 @@ bool holdsOnly(const inference::InferTensorContents &contents, std::string_view 
                             && (end == field.types.size() || field.types[end] == ' ');
         return isOurs || (contents.*field.size)() == 0;
     });
+}
+
+Result<TensorOf<std::string>> textInput(const inference::ModelInferRequest &request,
+                                        std::string_view name)
+{
+    return read<std::string>(request, name, "BYTES");
+}
+
+Result<TensorOf<float>> floatInput(const inference::ModelInferRequest &request,
+                                   std::string_view name)
+{
+    return read<float>(request, name, "FP32");
+}
+
+Result<TensorOf<double>> doubleInput(const inference::ModelInferRequest &request,
+                                     std::string_view name)
+{
+    return read<double>(request, name, "FP64");
+}
+
+bool hasInput(const inference::ModelInferRequest &request, std::string_view name)
+{
+    return std::any_of(request.inputs().begin(), request.inputs().end(),
+                       [name](const auto &input) { return input.name() == name; });
 }
 
 Result<> checkInputs(const inference::ModelInferRequest &request,
@@ -202,6 +282,73 @@ void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view 
         reply.add_raw_output_contents(values.data(), values.size_bytes());
     else
         output.mutable_contents()->mutable_fp32_contents()->Add(values.begin(), values.end());
+}
+
+void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
+               std::span<const std::int64_t> shape, std::span<const double> values)
+{
+    auto &output = addTensor(reply, name, "FP64", shape);
+    if (raw)
+        reply.add_raw_output_contents(values.data(), values.size_bytes());
+    else
+        output.mutable_contents()->mutable_fp64_contents()->Add(values.begin(), values.end());
+}
+
+void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
+               std::span<const std::int64_t> shape, std::span<const std::string> values)
+{
+    auto &output = addTensor(reply, name, "BYTES", shape);
+    if (!raw) {
+        for (const auto &value : values)
+            output.mutable_contents()->add_bytes_contents(value);
+        return;
+    }
+    auto &bytes = *reply.add_raw_output_contents();
+    for (const auto &value : values) {
+        const auto length = static_cast<std::uint32_t>(value.size());
+        bytes.append(reinterpret_cast<const char *>(&length), sizeof length);
+        bytes += value;
+    }
+}
+
+void addInput(inference::ModelInferRequest &request, std::string_view name,
+              std::initializer_list<std::int64_t> shape, std::span<const std::int32_t> values)
+{
+    newInput(request, name, "INT32", shape)
+        .mutable_int_contents()
+        ->Add(values.begin(), values.end());
+}
+
+void addInput(inference::ModelInferRequest &request, std::string_view name,
+              std::initializer_list<std::int64_t> shape, std::span<const float> values)
+{
+    newInput(request, name, "FP32", shape)
+        .mutable_fp32_contents()
+        ->Add(values.begin(), values.end());
+}
+
+void addInput(inference::ModelInferRequest &request, std::string_view name,
+              std::initializer_list<std::int64_t> shape, std::span<const double> values)
+{
+    newInput(request, name, "FP64", shape)
+        .mutable_fp64_contents()
+        ->Add(values.begin(), values.end());
+}
+
+void addInput(inference::ModelInferRequest &request, std::string_view name,
+              std::initializer_list<std::int64_t> shape, std::span<const std::string> values)
+{
+    auto &contents = newInput(request, name, "BYTES", shape);
+    for (const auto &value : values)
+        contents.add_bytes_contents(value);
+}
+
+void describeTensor(inference::ModelMetadataResponse::TensorMetadata &tensor, std::string_view name,
+                    std::string_view datatype, std::initializer_list<std::int64_t> shape)
+{
+    tensor.set_name(std::string(name));
+    tensor.set_datatype(std::string(datatype));
+    tensor.mutable_shape()->Add(shape.begin(), shape.end());
 }
 
 } // namespace engine

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kModel = "recommend";
 constexpr Micros kNotice{500'000}, kFinish{2'000'000};
 
-NodeIdentity identityOf(int port, const std::shared_ptr<const Scorer> &scorer)
+NodeIdentity identityOf(int port, const std::shared_ptr<const ServedModel> &scorer)
 {
     if (!scorer)
         return {port, std::string(kModel), "", ""};
@@ -34,7 +34,8 @@ int refuse(const NodeConfig &config, const Error &error)
 
 } // namespace
 
-int runReplica(const NodeConfig &config, const ScorerSource &source)
+int runReplica(const NodeConfig &config, const ScorerSource &source,
+               const std::vector<ServedApplication> &others)
 {
     NodeStop stop;
     setUpLog(config.log.string(), config.target);
@@ -46,15 +47,19 @@ int runReplica(const NodeConfig &config, const ScorerSource &source)
 
     const auto &clock = systemClock();
     ReplicaService replica({config.target, std::string(kModel), static_cast<int>(*threads)}, source,
-                           clock);
+                           clock, others);
     const auto begun = clock.now();
     if (const auto loaded = replica.load(""); !loaded)
+        return refuse(config, loaded.error());
+    if (const auto loaded = replica.loadOthers(); !loaded)
         return refuse(config, loaded.error());
     CallFaults callFaults(clock);
     auto server = NodeServer::start(replica.service(), callFaults.interceptor());
     if (!server)
         return refuse(config, server.error());
     (*server)->setServing(std::string(kModel), true);
+    for (const auto &each : others)
+        (*server)->setServing(each.name, true);
 
     const auto port = (*server)->port();
     NodeCommands commands;
@@ -78,7 +83,7 @@ int runReplica(const NodeConfig &config, const ScorerSource &source)
         return exitCode(link.error().code);
     }
     // Loads through the repository extension come after this: the first one is done.
-    replica.onChanged([&](const std::shared_ptr<const Scorer> &now) {
+    replica.onChanged([&](const std::shared_ptr<const ServedModel> &now) {
         (*server)->setServing("", now != nullptr);
         (*server)->setServing(std::string(kModel), now != nullptr);
         (*link)->sendState(now != nullptr, now ? "serving" : "unloaded", identityOf(port, now));

@@ -5,12 +5,13 @@
 #include "engine/serving/memory_guard.h"
 #include "engine/serving/node_counters.h"
 #include "engine/serving/node_server.h"
+#include "engine/serving/recommend_model.h"
 #include "engine/serving/replica_stream.h"
-#include "engine/serving/replica_wire.h"
 
-#include <cmath>
+#include <algorithm>
 #include <deque>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace engine {
 namespace {
@@ -49,8 +50,9 @@ private:
 /// A model by its name: what is loaded, and who scores with it.
 struct Slot
 {
-    Slot(std::string given, const ScorerSource &source, const Clock &clock, int threads)
-        : name(std::move(given)), model(source, clock),
+    Slot(std::string given, std::string application, const ModelSource &source, const Clock &clock,
+         int threads)
+        : name(std::move(given)), model(std::move(application), source, clock),
           batcher(
               clock, [this] { return model.current(); }, threads)
     {
@@ -65,10 +67,12 @@ struct Slot
 class ReplicaService::Service final : public kserve::GRPCInferenceService::CallbackService
 {
 public:
-    Service(ReplicaSettings settings, ScorerSource source, const Clock &clock)
+    Service(ReplicaSettings settings, const ModelSource &source, const Clock &clock,
+            const std::vector<ServedApplication> &others)
         : m_settings(std::move(settings)), m_clock(clock),
-          m_main(m_settings.model, source, clock, m_settings.threads),
-          m_beside(m_settings.beside, source, clock, m_settings.threads),
+          m_main(m_settings.model, "recommend", source, clock, m_settings.threads),
+          m_beside(m_settings.beside, "recommend", source, clock, m_settings.threads),
+          m_others(slotsOf(others, clock, m_settings.threads)), m_all(all()),
           m_loader([this](std::stop_token stop) { runLoads(stop); })
     {
     }
@@ -114,8 +118,11 @@ public:
         if (!status.ok())
             return finish(context, status);
         reply->set_name(request->name());
-        if (const auto scorer = slotOf(request->name())->model.current())
-            describeRecommend(*scorer, *reply);
+        if (const auto model = slotOf(request->name())->model.current()) {
+            reply->add_versions(model->version());
+            reply->set_platform("drillroom_" + model->family());
+            model->describe(*reply);
+        }
         return finish(context);
     }
 
@@ -138,14 +145,14 @@ public:
     Reactor *RepositoryIndex(Context *context, const kserve::RepositoryIndexRequest *request,
                              kserve::RepositoryIndexResponse *reply) override
     {
-        for (const auto *slot : {&m_main, &m_beside}) {
-            const auto scorer = slot->model.current();
-            if (!scorer && (request->ready() || (slot == &m_beside && !m_usedBeside)))
+        for (const auto *slot : m_all) {
+            const auto model = slot->model.current();
+            if (!model && (request->ready() || (slot == &m_beside && !m_usedBeside)))
                 continue;
             auto &entry = *reply->add_models();
             entry.set_name(slot->name);
-            entry.set_version(scorer ? scorer->version() : "");
-            entry.set_state(scorer ? "READY" : "UNAVAILABLE");
+            entry.set_version(model ? model->version() : "");
+            entry.set_state(model ? "READY" : "UNAVAILABLE");
             entry.set_reason(slot->model.reason());
         }
         return finish(context);
@@ -193,8 +200,15 @@ public:
         DR_RETURN_IF_ERROR(slot.model.load(version));
         if (&slot == &m_beside)
             m_usedBeside = true;
-        else if (m_changed)
+        else if (&slot == &m_main && m_changed)
             m_changed(slot.model.current());
+        return {};
+    }
+
+    Result<> loadOthers()
+    {
+        for (const auto &slot : m_others)
+            DR_RETURN_IF_ERROR(load(*slot, ""));
         return {};
     }
 
@@ -207,8 +221,7 @@ public:
         window.end = end.count();
         window.samples = {{target + ".requests", static_cast<double>(counts.requests)},
                           {target + ".failed", static_cast<double>(counts.failed)},
-                          {target + ".queue", static_cast<double>(m_main.batcher.queued()
-                                                                  + m_beside.batcher.queued())}};
+                          {target + ".queue", static_cast<double>(queued())}};
         if (counts.requests > 0) {
             window.samples.push_back({target + ".latency.p99", counts.latency.quantile(0.99)});
             window.sketches.push_back({target + ".latency", counts.latency.encode()});
@@ -237,25 +250,27 @@ private:
             grpc::StatusCode::RESOURCE_EXHAUSTED,
             "The replica is out of memory; try another one, or send fewer rows or a smaller k"};
         try {
-            auto read = readRecommend(request);
-            if (!read)
-                return finish(statusOf(read.error()));
-            auto held = m_memory.take(bytesOf(*read));
+            auto *slot = slotOf(request.model_name());
+            const auto model = slot->model.current();
+            if (!model) // unloaded since
+                return finish({grpc::StatusCode::UNAVAILABLE, "No model is loaded"});
+            auto question = model->read(request);
+            if (!question)
+                return finish(statusOf(question.error()));
+            auto held = m_memory.take((*question)->bytes());
             if (!held)
                 return finish(exhausted);
-            auto *slot = slotOf(request.model_name());
-            slot->model.remember(read->histories.front());
+            slot->model.remember(model->sample(*question));
             ScoreJob job;
-            job.histories = std::move(read->histories);
-            job.k = read->k;
+            job.question = *question;
             job.deadline = work.deadline;
             job.isCancelled = std::move(work.isCancelled);
             job.done = [finish, exhausted, held = std::move(held), &request, reply = work.reply,
-                        k = read->k](Result<Scored> scored) {
+                        question = std::move(*question)](Result<Scored> scored) {
                 if (!scored)
                     return finish(statusOf(scored.error()));
                 try {
-                    writeRecommend(request, k, *scored, *reply);
+                    scored->by->write(request, *question, *scored->answer, *reply);
                 } catch (const std::bad_alloc &) {
                     reply->Clear();
                     return finish(exhausted);
@@ -268,26 +283,41 @@ private:
         }
     }
 
-    /// Of an item and its score as a list, as a message, and as bytes on the wire; of the history
-    /// once more for the batch.
-    static std::uint64_t bytesOf(const RecommendRequest &request)
+    static std::vector<std::unique_ptr<Slot>> slotsOf(const std::vector<ServedApplication> &others,
+                                                      const Clock &clock, int threads)
     {
-        std::uint64_t events = 0;
-        for (const auto &history : request.histories)
-            events += history.size();
-        const auto cells = request.histories.size() * static_cast<std::uint64_t>(request.k);
-        return 3 * 12 * cells + 2 * 8 * events;
+        std::vector<std::unique_ptr<Slot>> out;
+        for (const auto &each : others)
+            out.push_back(
+                std::make_unique<Slot>(each.name, each.name, each.source, clock, threads));
+        return out;
+    }
+    [[nodiscard]] std::vector<Slot *> all()
+    {
+        std::vector<Slot *> out{&m_main, &m_beside};
+        for (const auto &slot : m_others)
+            out.push_back(slot.get());
+        return out;
     }
 
     void dropCancelled()
     {
-        m_main.batcher.dropCancelled();
-        m_beside.batcher.dropCancelled();
+        for (auto *slot : m_all)
+            slot->batcher.dropCancelled();
+    }
+
+    [[nodiscard]] std::size_t queued() const
+    {
+        std::size_t out = 0;
+        for (const auto *slot : m_all)
+            out += slot->batcher.queued();
+        return out;
     }
 
     [[nodiscard]] Slot *slotOf(const std::string &name)
     {
-        return name == m_main.name ? &m_main : name == m_beside.name ? &m_beside : nullptr;
+        const auto at = std::ranges::find(m_all, name, &Slot::name);
+        return at == m_all.end() ? nullptr : *at;
     }
 
     static Reactor *finish(Context *context, const grpc::Status &status = grpc::Status::OK)
@@ -299,11 +329,13 @@ private:
 
     [[nodiscard]] grpc::Status unknown(const std::string &name) const
     {
+        std::vector<std::string> names;
+        for (const auto *slot : m_all)
+            if (slot != &m_beside || m_usedBeside)
+                names.push_back(slot->name);
         return {grpc::StatusCode::NOT_FOUND,
-                briefly(fmt::format("Model \"{}\" is not here; this replica serves \"{}\"{}", name,
-                                    m_settings.model,
-                                    m_usedBeside ? fmt::format(" and \"{}\"", m_settings.beside)
-                                                 : ""))};
+                briefly(fmt::format("Model \"{}\" is not here; this replica serves \"{}\"", name,
+                                    fmt::join(names, "\" and \"")))};
     }
 
     /// OK, NOT_FOUND, or UNAVAILABLE when it is known but not loaded.
@@ -312,13 +344,13 @@ private:
         const auto *slot = slotOf(name);
         if (!slot || (slot == &m_beside && !m_usedBeside))
             return unknown(name);
-        const auto scorer = slot->model.current();
-        if (!scorer)
+        const auto model = slot->model.current();
+        if (!model)
             return {grpc::StatusCode::UNAVAILABLE, "No model is loaded: " + slot->model.reason()};
-        if (!version.empty() && version != scorer->version())
+        if (!version.empty() && version != model->version())
             return {grpc::StatusCode::NOT_FOUND,
                     briefly(fmt::format("Version \"{}\" is not here; version {} serves", version,
-                                        scorer->version()))};
+                                        model->version()))};
         return grpc::Status::OK;
     }
 
@@ -350,6 +382,8 @@ private:
     MemoryGuard m_memory;
     std::atomic<bool> m_usedBeside{false};
     Slot m_main, m_beside;
+    const std::vector<std::unique_ptr<Slot>> m_others;
+    const std::vector<Slot *> m_all; ///< the three above
 
     std::mutex m_mutex; // m_loads
     std::condition_variable_any m_wake;
@@ -357,8 +391,17 @@ private:
     std::jthread m_loader;
 };
 
-ReplicaService::ReplicaService(ReplicaSettings settings, ScorerSource source, const Clock &clock)
-    : m_service(std::make_unique<Service>(std::move(settings), std::move(source), clock))
+ReplicaService::ReplicaService(ReplicaSettings settings, const ScorerSource &source,
+                               const Clock &clock, const std::vector<ServedApplication> &others)
+    : m_service(std::make_unique<Service>(
+        std::move(settings),
+        [source](const std::string &version) -> Result<std::unique_ptr<ServedModel>> {
+            auto scorer = source(version);
+            if (!scorer)
+                return tl::unexpected(scorer.error());
+            return recommendModel(std::move(*scorer));
+        },
+        clock, others))
 {
 }
 
@@ -369,12 +412,17 @@ Result<> ReplicaService::load(const std::string &version)
     return m_service->load(m_service->main(), version);
 }
 
+Result<> ReplicaService::loadOthers()
+{
+    return m_service->loadOthers();
+}
+
 void ReplicaService::onChanged(Changed changed)
 {
     m_service->m_changed = std::move(changed);
 }
 
-std::shared_ptr<const Scorer> ReplicaService::current() const
+std::shared_ptr<const ServedModel> ReplicaService::current() const
 {
     return m_service->main().model.current();
 }

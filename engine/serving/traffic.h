@@ -3,6 +3,7 @@
 
 #include "engine/cluster/cluster.h"
 #include "engine/data/earned.h"
+#include "engine/data/labelled_request.h"
 #include "engine/serving/traffic_ledger.h"
 
 #include <functional>
@@ -11,6 +12,15 @@
 
 namespace engine {
 
+/// What another application of the shop is asked.
+struct ApplicationTrace
+{
+    std::string name;
+    double share = 0; ///< of all requests
+    LabelledRequests requests;
+    std::vector<float> expected; ///< per request, of the reference model; empty: no reading
+};
+
 /// Shared by all runs of one process; read-only.
 struct TrafficTrace
 {
@@ -18,8 +28,9 @@ struct TrafficTrace
     std::vector<float> expected; ///< per row, of the reference model; empty: no reading
     std::unique_ptr<const Earned> earned;
     int k = 10;
-    std::vector<float> prices; ///< by item, 0 = unknown; empty: no revenue is given
-    std::uint32_t items = 0;   ///< in the catalogue, for coverage; 0: unknown
+    std::vector<float> prices;            ///< by item, 0 = unknown; empty: no revenue is given
+    std::uint32_t items = 0;              ///< in the catalogue, for coverage; 0: unknown
+    std::vector<ApplicationTrace> others; ///< a mixed load; the rest of the shares is recommend's
 };
 
 struct TrafficOptions

@@ -42,10 +42,11 @@ ShareInterval meanInterval(double sum, double squares, std::uint64_t of)
 }
 
 TrafficLedger::TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits,
-                             std::uint32_t items, bool prices)
+                             std::uint32_t items, bool prices,
+                             std::vector<std::string> applications)
     : m_deadline(deadline), m_limits(std::move(latencyLimits)),
       m_begin(MonoTime{start.count() / kWindow.count() * kWindow.count()}), m_items(items),
-      m_prices(prices), m_coverage(items)
+      m_prices(prices), m_applications(std::move(applications)), m_coverage(items)
 {
     for (const auto limit : m_limits)
         m_limitNames.push_back(slowSeries(limit));
@@ -54,15 +55,20 @@ TrafficLedger::TrafficLedger(MonoTime start, Micros deadline, std::vector<double
 TrafficLedger::Bucket &TrafficLedger::bucket(MonoTime t)
 {
     const auto index = std::max<std::int64_t>(0, (t - m_begin) / kWindow);
-    while (m_buckets.size() <= static_cast<std::size_t>(index))
-        m_buckets.emplace_back().slow.resize(m_limits.size());
+    while (m_buckets.size() <= static_cast<std::size_t>(index)) {
+        auto &added = m_buckets.emplace_back();
+        added.slow.resize(m_limits.size());
+        added.parts.resize(m_applications.size());
+    }
     return m_buckets[static_cast<std::size_t>(index)];
 }
 
-void TrafficLedger::due(MonoTime scheduled)
+void TrafficLedger::due(MonoTime scheduled, std::size_t application)
 {
     const std::lock_guard lock(m_mutex);
-    ++bucket(scheduled).due;
+    auto &to = bucket(scheduled);
+    ++to.due;
+    ++to.parts[application].due;
     ++m_open;
 }
 
@@ -80,17 +86,24 @@ void TrafficLedger::answered(const TrafficAnswer &answer)
     --m_open;
     ++to.answered;
     to.expected += answer.expected;
+    auto &part = to.parts[answer.application];
+    ++part.answered;
+    part.failed += answer.failed;
+    part.expected += answer.expected;
     if (answer.failed) {
         ++to.failed;
         return;
     }
+    part.earned += answer.earned;
     to.late += latency > m_deadline;
     for (std::size_t i = 0; i < m_limits.size(); ++i)
         to.slow[i] += millis(latency) > m_limits[i];
     to.latency.add(millis(latency));
     to.earned += answer.earned;
-    to.ndcg += answer.ndcg;
     ++to.paths[static_cast<std::size_t>(answer.path)];
+    if (answer.application != 0)
+        return; // what follows is about lists of items
+    to.ndcg += answer.ndcg;
     const std::pair key{answer.path, boundedVersion(answer.version)};
     for (auto *scores : {&to.all, &to.served[key]}) {
         const bool isHit = answer.rank >= 1 && answer.rank <= kPage;
@@ -202,7 +215,7 @@ void TrafficLedger::addServed(Window &out, const Bucket &from)
 /// interval that the counts allow.
 void TrafficLedger::addShares(Window &out, const Bucket &from)
 {
-    m_lookedBack.emplace_back(from.all, from.failed);
+    m_lookedBack.emplace_back(from.all, from.parts.front().failed);
     if (m_lookedBack.size() > kLookBack)
         m_lookedBack.pop_front();
     LabelScores sum;
@@ -244,6 +257,35 @@ void TrafficLedger::addShares(Window &out, const Bucket &from)
     }
 }
 
+/// By application, when there are several: the window's counts, and quality over ten seconds, for a
+/// window alone has few requests of each.
+void TrafficLedger::addApplications(Window &out, const Bucket &from)
+{
+    if (m_applications.size() < 2)
+        return;
+    m_partsBack.push_back(from.parts);
+    if (m_partsBack.size() > kLookBack)
+        m_partsBack.pop_front();
+    for (std::size_t i = 0; i < m_applications.size(); ++i) {
+        const auto add = [&](const char *what, double value) {
+            out.samples.push_back({fmt::format("gateway.{}.{}", m_applications[i], what), value});
+        };
+        const auto &part = from.parts[i];
+        add("requests", static_cast<double>(part.due));
+        add("answered", static_cast<double>(part.answered));
+        add("failed", static_cast<double>(part.failed));
+        add("earned", part.earned);
+        add("expected", part.expected);
+        double earned = 0, expected = 0;
+        for (const auto &back : m_partsBack) {
+            earned += back[i].earned;
+            expected += back[i].expected;
+        }
+        if (expected > 0)
+            add("quality", earned / expected);
+    }
+}
+
 Window TrafficLedger::window(const Bucket &from, MonoTime end)
 {
     Window out;
@@ -271,13 +313,14 @@ Window TrafficLedger::window(const Bucket &from, MonoTime end)
     count("traffic.append.missed", from.notAppended);
     addServed(out, from);
     addShares(out, from);
+    addApplications(out, from);
     if (from.ackedSeq > 0)
         count("traffic.acked.seq", from.ackedSeq);
     add(series::kTrafficLag, from.lag.count() > 0 ? from.lag.quantile(0.99) : 0);
     if (from.expected > 0)
         add(series::kQuality, from.earned / from.expected);
-    if (from.answered > 0)
-        add(series::kNdcg, from.ndcg / static_cast<double>(from.answered));
+    if (const auto lists = from.parts.front().answered; lists > 0)
+        add(series::kNdcg, from.ndcg / static_cast<double>(lists));
     if (from.latency.count() > 0) {
         add(series::kP50, from.latency.quantile(0.50));
         add(series::kP95, from.latency.quantile(0.95));

@@ -31,6 +31,7 @@ struct TrafficAnswer
     int rank = 0;
     bool isSession = false;                   ///< three pages were asked for
     std::span<const std::int64_t> shown = {}; ///< the first page; read during the call only
+    std::size_t application = 0;              ///< as the ledger was told them; 0: recommend
 };
 
 /// Sums over answers of what their lists were worth against the label; they merge by adding.
@@ -60,11 +61,12 @@ class TrafficLedger
 {
 public:
     /// `items`: size of the catalogue, for the coverage; 0: none is given. `prices`: they are
-    /// known.
+    /// known. `applications`: recommend first; with two or more each has its own series.
     TrafficLedger(MonoTime start, Micros deadline, std::vector<double> latencyLimits,
-                  std::uint32_t items = 0, bool prices = false);
+                  std::uint32_t items = 0, bool prices = false,
+                  std::vector<std::string> applications = {"recommend"});
 
-    void due(MonoTime scheduled);
+    void due(MonoTime scheduled, std::size_t application = 0);
     void sent(MonoTime scheduled, MonoTime when);
     void answered(const TrafficAnswer &answer);
     /// `seq`: of the durable event, when good.
@@ -76,6 +78,12 @@ public:
     [[nodiscard]] std::uint64_t open() const;
 
 private:
+    /// Of one application in one window; they merge by adding.
+    struct Part
+    {
+        std::uint64_t due = 0, answered = 0, failed = 0;
+        double earned = 0, expected = 0;
+    };
     struct Bucket
     {
         std::uint64_t due = 0, answered = 0, failed = 0, late = 0, appended = 0, notAppended = 0,
@@ -87,11 +95,13 @@ private:
         LabelScores all;
         std::map<std::pair<ServingPath, std::string>, std::vector<std::uint32_t>> shown;
         Sketch latency, lag;
+        std::vector<Part> parts; ///< by application
     };
     Bucket &bucket(MonoTime t);
     [[nodiscard]] Window window(const Bucket &bucket, MonoTime end);
     void addServed(Window &out, const Bucket &from);
     void addShares(Window &out, const Bucket &from);
+    void addApplications(Window &out, const Bucket &from);
     const std::string &boundedVersion(const std::string &version);
 
     const Micros m_deadline;
@@ -104,8 +114,10 @@ private:
     std::set<std::string> m_versions;
     /// The last ten seconds, for shares with their interval: sums, and requests that failed.
     std::deque<std::pair<LabelScores, std::uint64_t>> m_lookedBack;
+    std::deque<std::vector<Part>> m_partsBack; ///< the same ten seconds, by application
     const std::uint32_t m_items;
     const bool m_prices;
+    const std::vector<std::string> m_applications;
     Coverage m_coverage;
     std::map<std::pair<ServingPath, std::string>, Coverage> m_coverages;
 };

@@ -2,6 +2,7 @@
 
 #include "engine/serving/gateway_channel.h"
 #include "engine/serving/gateway_wire.h"
+#include "engine/serving/traffic_answers.h"
 
 #include <algorithm>
 
@@ -27,6 +28,22 @@ ServingPath pathOf(const std::string &name)
     return name == "cached" ? ServingPath::Cached : ServingPath::Other;
 }
 
+std::vector<std::string> applicationsOf(const TrafficTrace &trace)
+{
+    std::vector<std::string> out{"recommend"};
+    for (const auto &other : trace.others)
+        out.push_back(other.name);
+    return out;
+}
+
+std::vector<TrafficMix::Part> partsOf(const TrafficTrace &trace)
+{
+    std::vector<TrafficMix::Part> out;
+    for (const auto &other : trace.others)
+        out.push_back({other.share, other.requests.size()});
+    return out;
+}
+
 std::span<const std::int64_t> itemsOf(const inference::ModelInferResponse &reply)
 {
     for (const auto &output : reply.outputs())
@@ -42,8 +59,9 @@ Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const T
                     const Clock &clock, const SendWindow &window)
     : m_spec(spec), m_options(options), m_trace(trace), m_clock(clock), m_window(window),
       m_ledger(spec.start, spec.load.deadline, spec.latencyLimits, trace.items,
-               !trace.prices.empty()),
-      m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size())
+               !trace.prices.empty(), applicationsOf(trace)),
+      m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size()),
+      m_mix(partsOf(trace), spec.seed)
 {
     const auto channel = resilientChannel(options.gateway);
     (void)channel->GetState(true); // connects before the first request is due
@@ -83,8 +101,12 @@ void Traffic::Load::run(std::stop_token stop)
         // Due ones first: a window is handed out when all of its requests are counted.
         const auto now = m_clock.now();
         while (m_schedule.due() <= now) {
-            send(m_schedule.due(), m_schedule.row());
-            m_schedule.advance();
+            const auto other = m_mix.next();
+            if (other)
+                sendOther(m_schedule.due(), *other);
+            else
+                send(m_schedule.due(), m_schedule.row());
+            m_schedule.advance(!other);
         }
         handOut(now);
     }
@@ -111,16 +133,18 @@ void Traffic::Load::handOut(MonoTime now)
         m_appends->retryDue();
 }
 
-Traffic::Load::Call &Traffic::Load::freeCall()
+Traffic::Load::Call &Traffic::Load::freeCall(bool other)
 {
     const std::lock_guard lock(m_callMutex);
-    if (m_free.empty()) {
+    auto &free = other ? m_freeOthers : m_free;
+    if (free.empty()) {
         m_calls.push_back(std::make_unique<Call>());
-        prepare(m_calls.back()->request);
+        if (!other)
+            prepare(m_calls.back()->request);
         return *m_calls.back();
     }
-    auto *call = m_free.back();
-    m_free.pop_back();
+    auto *call = free.back();
+    free.pop_back();
     return *call;
 }
 
@@ -142,11 +166,9 @@ void Traffic::Load::prepare(inference::ModelInferRequest &request) const
 void Traffic::Load::send(MonoTime scheduled, std::size_t row)
 {
     m_ledger.due(scheduled);
-    auto &call = freeCall();
+    auto &call = freeCall(false);
     call.row = row;
     call.scheduled = scheduled;
-    call.context.emplace();
-    call.context->set_deadline(grpcTime(scheduled + m_options.giveUp));
     const auto &at = m_trace.rows[row];
     auto &inputs = *call.request.mutable_inputs();
     inputs[kShopper].mutable_contents()->set_int64_contents(0, at.shopper);
@@ -155,6 +177,26 @@ void Traffic::Load::send(MonoTime scheduled, std::size_t row)
     call.isSession = m_sent++ % kSessionEvery == 0;
     inputs[kK].mutable_contents()->set_int_contents(0, call.isSession ? kPages * m_trace.k
                                                                       : m_trace.k);
+    start(call);
+}
+
+void Traffic::Load::sendOther(MonoTime scheduled, const TrafficMix::Pick &pick)
+{
+    m_ledger.due(scheduled, pick.part + 1);
+    auto &call = freeCall(true);
+    call.row = pick.row;
+    call.application = pick.part + 1;
+    call.scheduled = scheduled;
+    call.request.Clear();
+    ask(m_trace.others[pick.part], pick.row, call.request);
+    start(call);
+}
+
+void Traffic::Load::start(Call &call)
+{
+    const auto scheduled = call.scheduled;
+    call.context.emplace();
+    call.context->set_deadline(grpcTime(scheduled + m_options.giveUp));
     const auto now = m_clock.now();
     const auto timeout = std::max(Micros{1}, scheduled + m_spec.load.deadline - now);
     (*call.request.mutable_parameters())["timeout"].set_int64_param(timeout.count());
@@ -174,34 +216,57 @@ void Traffic::Load::answered(Call &call, const grpc::Status &status)
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED
         && giveUpAt - answer.ended < kTimerSlack)
         answer.ended = std::max(answer.ended, giveUpAt);
+    answer.application = call.application;
+    answer.failed = !status.ok() || answer.ended - answer.scheduled > m_options.giveUp;
+    if (call.application == 0)
+        score(call, answer);
+    else
+        scoreOther(call, answer);
+    if (!answer.failed) {
+        answer.version = textOf(call.reply, "version");
+        answer.path = pathOf(textOf(call.reply, "path"));
+    }
+    if (m_appends && call.application == 0)
+        m_appends->append(m_trace.rows[call.row]);
+    call.context.reset();
+    {
+        const std::lock_guard lock(m_callMutex);
+        (call.application == 0 ? m_free : m_freeOthers).push_back(&call);
+    }
+    // Last: once nothing is open, the load may end and take all of this with it.
+    m_ledger.answered(answer);
+}
+
+void Traffic::Load::score(const Call &call, TrafficAnswer &answer) const
+{
     const auto &row = m_trace.rows[call.row];
     const auto items = itemsOf(call.reply);
     if (!m_trace.expected.empty())
         answer.expected = m_trace.expected[call.row];
-    answer.failed =
-        !status.ok() || items.empty() || answer.ended - answer.scheduled > m_options.giveUp;
-    if (!answer.failed) {
-        const auto page = items.first(std::min(items.size(), static_cast<std::size_t>(m_trace.k)));
-        answer.earned = m_trace.earned->quality(row, page);
-        answer.ndcg = Earned::ndcg10(row.label, page);
-        answer.shown = page;
-        answer.isSession = call.isSession;
-        if (const auto at = std::find(items.begin(), items.end(), row.label); at != items.end())
-            answer.rank = static_cast<int>(at - items.begin()) + 1;
-        if (row.label < m_trace.prices.size())
-            answer.price = static_cast<double>(m_trace.prices[row.label]);
-        answer.version = textOf(call.reply, "version");
-        answer.path = pathOf(textOf(call.reply, "path"));
-    }
-    if (m_appends)
-        m_appends->append(row);
-    call.context.reset();
-    {
-        const std::lock_guard lock(m_callMutex);
-        m_free.push_back(&call);
-    }
-    // Last: once nothing is open, the load may end and take all of this with it.
-    m_ledger.answered(answer);
+    answer.failed = answer.failed || items.empty();
+    if (answer.failed)
+        return;
+    const auto page = items.first(std::min(items.size(), static_cast<std::size_t>(m_trace.k)));
+    answer.earned = m_trace.earned->quality(row, page);
+    answer.ndcg = Earned::ndcg10(row.label, page);
+    answer.shown = page;
+    answer.isSession = call.isSession;
+    if (const auto at = std::find(items.begin(), items.end(), row.label); at != items.end())
+        answer.rank = static_cast<int>(at - items.begin()) + 1;
+    if (row.label < m_trace.prices.size())
+        answer.price = static_cast<double>(m_trace.prices[row.label]);
+}
+
+void Traffic::Load::scoreOther(const Call &call, TrafficAnswer &answer) const
+{
+    const auto &trace = m_trace.others[call.application - 1];
+    if (!trace.expected.empty())
+        answer.expected = static_cast<double>(trace.expected[call.row]);
+    if (answer.failed)
+        return;
+    const auto worth = worthOf(trace, call.row, call.reply);
+    answer.failed = !worth;
+    answer.earned = worth.value_or(0);
 }
 
 } // namespace engine

@@ -4,6 +4,7 @@
 #include "engine/proto/kserve.grpc.pb.h"
 #include "engine/serving/traffic.h"
 #include "engine/serving/traffic_appends.h"
+#include "engine/serving/traffic_mix.h"
 #include "engine/serving/traffic_schedule.h"
 
 #include <atomic>
@@ -31,14 +32,19 @@ private:
         inference::ModelInferRequest request;
         inference::ModelInferResponse reply;
         std::size_t row = 0;
-        bool isSession = false; ///< asked for three pages
+        std::size_t application = 0; ///< 0: recommend; else of m_trace.others, from 1
+        bool isSession = false;      ///< asked for three pages
         MonoTime scheduled{0};
     };
     void run(std::stop_token stop);
     void send(MonoTime scheduled, std::size_t row);
+    void sendOther(MonoTime scheduled, const TrafficMix::Pick &pick);
+    void start(Call &call);
     void answered(Call &call, const grpc::Status &status);
+    void score(const Call &call, TrafficAnswer &answer) const;
+    void scoreOther(const Call &call, TrafficAnswer &answer) const;
     void handOut(MonoTime now);
-    [[nodiscard]] Call &freeCall();
+    [[nodiscard]] Call &freeCall(bool other);
     void prepare(inference::ModelInferRequest &request) const;
 
     const LoadSpec m_spec;
@@ -48,11 +54,12 @@ private:
     const SendWindow &m_window;
     TrafficLedger m_ledger;
     TrafficSchedule m_schedule;
+    TrafficMix m_mix;
     std::unique_ptr<inference::GRPCInferenceService::Stub> m_stub;
     std::optional<TrafficAppends> m_appends;
-    std::mutex m_callMutex; ///< guards the two
+    std::mutex m_callMutex; ///< guards the three
     std::vector<std::unique_ptr<Call>> m_calls;
-    std::vector<Call *> m_free;
+    std::vector<Call *> m_free, m_freeOthers; ///< those of recommend keep their tensors
     std::atomic<bool> m_over{false};
     std::atomic<double> m_rate{0}; ///< asked for; 0: unchanged
     std::uint64_t m_sent = 0;      ///< m_thread's

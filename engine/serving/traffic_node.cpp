@@ -1,5 +1,6 @@
 #include "engine/serving/traffic_node.h"
 
+#include "engine/data/application_files.h"
 #include "engine/data/item_prices.h"
 #include "engine/data/shop_files.h"
 #include "engine/serving/gateway_channel.h"
@@ -13,6 +14,47 @@
 
 namespace engine {
 namespace {
+
+/// `options.applications`: [{"name": ..., "reference": DIGEST}], the parts of a mixed load.
+Result<std::vector<ApplicationTrace>> readOthers(const NodeConfig &config)
+{
+    std::vector<ApplicationTrace> out;
+    const auto listed = config.options.find("applications");
+    if (listed == config.options.end())
+        return out;
+    for (const auto &each : *listed) {
+        if (!each.is_object() || !each.value("name", nlohmann::json()).is_string()
+            || !each.value("reference", nlohmann::json()).is_string())
+            return fail(ErrorCode::InvalidInput,
+                        "The option \"applications\" must be a list of name and reference");
+        ApplicationTrace trace;
+        trace.name = each.at("name").get<std::string>();
+        const auto info = readApplicationInfo(config.shop, trace.name);
+        if (!info)
+            return tl::unexpected(info.error());
+        trace.share = info->share;
+        const auto folder = applicationFolder(config.shop, trace.name);
+        auto requests = readRequests(folder / "requests.jsonl");
+        if (!requests)
+            return tl::unexpected(requests.error());
+        trace.requests = std::move(*requests);
+        auto expected = readExpected(folder, each.at("reference").get<std::string>());
+        if (!expected)
+            return tl::unexpected(expected.error());
+        const bool isOwn = trace.name == "search" ? !trace.requests.search.empty()
+                           : trace.name == "ads"  ? !trace.requests.ads.empty()
+                                                  : !trace.requests.inventory.empty();
+        if (!isOwn || expected->size() != trace.requests.size())
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("The requests of {} and their expected scores do not fit; make "
+                                    "the shop anew with `drillctl shop create`",
+                                    trace.name),
+                        folder.string());
+        trace.expected = std::move(*expected);
+        out.push_back(std::move(trace));
+    }
+    return out;
+}
 
 Result<TrafficTrace> readShop(const NodeConfig &config)
 {
@@ -33,6 +75,10 @@ Result<TrafficTrace> readShop(const NodeConfig &config)
     if (!earned)
         return tl::unexpected(earned.error());
     trace.earned = std::move(*earned);
+    auto others = readOthers(config);
+    if (!others)
+        return tl::unexpected(others.error());
+    trace.others = std::move(*others);
     if (!config.options.contains("reference"))
         return trace;
     const auto digest = config.textOption("reference");

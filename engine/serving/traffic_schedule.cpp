@@ -21,11 +21,11 @@ TrafficSchedule::TrafficSchedule(Arrivals arrivals, double rate, std::uint64_t s
     shuffle();
 }
 
-void TrafficSchedule::advance()
+void TrafficSchedule::advance(bool row)
 {
     m_elapsed += m_arrivals == Arrivals::Poisson ? m_gap * m_gaps.exponential() : m_gap;
     m_due = m_start + Micros{static_cast<std::int64_t>(m_elapsed)};
-    if (++m_at == m_order.size()) {
+    if (row && ++m_at == m_order.size()) {
         m_at = 0;
         shuffle();
     }

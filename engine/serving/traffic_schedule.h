@@ -18,7 +18,8 @@ public:
                     std::size_t rows);
     [[nodiscard]] MonoTime due() const { return m_due; }
     [[nodiscard]] std::size_t row() const { return m_order[m_at]; }
-    void advance();
+    /// To the next request; the row stays when the last one was none of this trace's.
+    void advance(bool row = true);
     /// From `now` on; the wait for the next request shrinks or grows with it.
     void setRate(double rate, MonoTime now);
 

@@ -5,6 +5,7 @@
 #include "engine/proto/kserve.grpc.pb.h"
 #include "engine/serving/batcher.h"
 #include "engine/serving/node_server.h"
+#include "engine/serving/recommend_model.h"
 #include "engine/serving/replica_service.h"
 #include "tests/support/fake_scorer.h"
 
@@ -393,14 +394,17 @@ void TestReplica::aCancelledRequestIsNotScored()
 void TestReplica::aHopelessDeadlineIsRefusedUnlessIdle()
 {
     test::NextItems::Door door;
-    const auto scorer = std::make_shared<test::NextItems>(door, "1");
+    const std::shared_ptr<const engine::Scorer> scorer =
+        std::make_shared<test::NextItems>(door, "1");
     engine::VirtualClock clock(engine::MonoTime{1'000'000});
     engine::Batcher batcher(
-        clock, [&] { return scorer; }, 1);
+        clock, [model = engine::recommendModel(scorer)] { return model; }, 1);
     const auto submit = [&](std::optional<engine::MonoTime> deadline) {
         auto result = std::make_shared<std::promise<engine::Result<engine::Scored>>>();
         engine::ScoreJob job;
-        job.histories = {{1}};
+        const auto question = std::make_shared<engine::RecommendQuestion>();
+        question->histories = {{1}};
+        job.question = question;
         job.deadline = deadline;
         job.done = [result](auto scored) { result->set_value(std::move(scored)); };
         batcher.submit(std::move(job));

@@ -66,7 +66,8 @@ inline GatewayOptions patient()
 class Bed
 {
 public:
-    explicit Bed(int count, GatewayOptions options = patient(), bool standby = false)
+    explicit Bed(int count, GatewayOptions options = patient(), bool standby = false,
+                 PlainDesk plain = {})
     {
         setUpGrpcForDrills();
         for (int i = 1; i <= count; ++i) {
@@ -82,8 +83,9 @@ public:
         std::vector<std::uint32_t> popular;
         for (std::uint32_t i = 0; i < 50; ++i)
             popular.push_back(i);
-        auto started = Gateway::start(options, PopularityList(popular), systemClock(),
-                                      [this](Payload payload) { note(std::move(payload)); });
+        auto started = Gateway::start(
+            options, PopularityList(popular), systemClock(),
+            [this](Payload payload) { note(std::move(payload)); }, std::move(plain));
         if (!started)
             qFatal("%s", started.error().text().c_str());
         gateway = std::move(*started);
