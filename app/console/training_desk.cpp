@@ -4,6 +4,7 @@
 #include "app/composition/shop_models.h"
 #include "app/composition/shops.h"
 #include "engine/base/files.h"
+#include "engine/recording/open.h"
 #include "engine/recording/recorder.h"
 
 #include <algorithm>
@@ -72,6 +73,15 @@ std::vector<engine::TrainingSummary> TrainingDesk::trainings()
             if (child.recording == summary.recording && !child.isOver)
                 summary.isOurs = true;
     return all;
+}
+
+engine::Result<std::unique_ptr<engine::Timeline>>
+TrainingDesk::openTraining(const std::string &recording)
+{
+    const auto training = m_list.find(recording);
+    if (!training.problem.empty())
+        return engine::fail(engine::ErrorCode::InvalidInput, training.problem);
+    return engine::openTimeline(recording, training.isAlive, m_clock);
 }
 
 std::vector<engine::ShopModels> TrainingDesk::shopModels()

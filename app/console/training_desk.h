@@ -28,6 +28,8 @@ public:
     ~TrainingDesk() override;
 
     std::vector<engine::TrainingSummary> trainings() override;
+    engine::Result<std::unique_ptr<engine::Timeline>>
+    openTraining(const std::string &recording) override;
     std::vector<engine::ShopModels> shopModels() override;
     [[nodiscard]] std::vector<std::string> recipes() const override;
     void startTraining(const engine::TrainingOrder &order, Reply<std::string> done) override;

@@ -56,6 +56,9 @@ public:
 
     /// Newest first. May read files: call off the GUI thread.
     [[nodiscard]] virtual std::vector<TrainingSummary> trainings() = 0;
+    /// Shows one of them as it grows, or as it was. Reads files: call off the GUI thread.
+    [[nodiscard]] virtual Result<std::unique_ptr<Timeline>>
+    openTraining(const std::string &recording) = 0;
     /// Of every shop, by name. May read files and ask the agent: call off the GUI thread.
     [[nodiscard]] virtual std::vector<ShopModels> shopModels() = 0;
     [[nodiscard]] virtual std::vector<std::string> recipes() const = 0; ///< shipped ones
