@@ -1,5 +1,6 @@
 #include "app/train/training_record.h"
 
+#include "engine/metrics/window.h"
 #include "engine/recording/open.h"
 #include "engine/recording/recorder.h"
 
@@ -31,7 +32,8 @@ TrainingRecord::begin(const std::filesystem::path &file, const std::filesystem::
                             "There is something here already; a recording is never overwritten",
                             file.string());
     std::unique_ptr<TrainingRecord> record(new TrainingRecord(std::move(*signer), clock));
-    started.start = clock.now().count();
+    // Rows stand on whole windows of the host's clock; so does the zero that they are counted from.
+    started.start = clock.now().count() - clock.now().count() % engine::kWindow.count();
     started.wall = clock.wallMicros();
     engine::RecorderOptions options;
     options.path = file;
