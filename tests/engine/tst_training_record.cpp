@@ -110,7 +110,7 @@ void TestTrainingRecord::killedItOpensAndTheNextGoesOn()
         record->saved("x", 4); // on the disk when it returns
         epochs(*record, 5, 6);
         record->saved("", 6); // so that 5 and 6 are, too; then one more that no checkpoint covers
-        record->metric("train loss", 7, 1.0);
+        record->metric("train loss", 7, 99.0);
         systemClock().waitUntil(systemClock().now() + Micros{300'000}, {});
         ::raise(SIGKILL);
     }
