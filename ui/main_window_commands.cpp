@@ -136,15 +136,25 @@ void MainWindow::chooseRecording()
 void MainWindow::openRecording(const QString &path)
 {
     auto &operations = m_session.operations();
+    using Opened = engine::Result<std::unique_ptr<engine::Timeline>>;
     runInBackground(
-        this, [&operations, file = path.toStdString()] { return operations.openRecording(file); },
-        [this](engine::Result<std::unique_ptr<engine::Timeline>> timeline) {
+        this,
+        [&operations, file = path.toStdString()]() -> Opened {
+            auto *trainings = operations.trainings();
+            if (trainings && trainings->addTraining(file))
+                return std::unique_ptr<engine::Timeline>();
+            return operations.openRecording(file);
+        },
+        [this, path](Opened timeline) {
             if (!timeline) {
                 say(qs(timeline.error().text()));
-                return;
+            } else if (!*timeline) { // a training has no tracks of a shop: its page shows it
+                openPage(Models);
+                m_models->choose(path.toStdString());
+            } else {
+                m_playback->open(std::move(*timeline));
+                openPage(Playback);
             }
-            m_playback->open(std::move(*timeline));
-            openPage(Playback);
         });
 }
 

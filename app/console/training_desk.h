@@ -28,6 +28,7 @@ public:
     ~TrainingDesk() override;
 
     std::vector<engine::TrainingSummary> trainings() override;
+    bool addTraining(const std::string &recording) override { return m_list.add(recording); }
     engine::Result<std::unique_ptr<engine::Timeline>>
     openTraining(const std::string &recording) override;
     std::vector<engine::ShopModels> shopModels() override;

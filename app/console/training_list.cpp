@@ -82,6 +82,17 @@ engine::TrainingSummary TrainingList::find(const std::string &recording)
     return fresh.summary;
 }
 
+bool TrainingList::add(const std::string &recording)
+{
+    if (!engine::isTrainingRecording(recording, m_clock))
+        return false;
+    const std::lock_guard lock(m_mutex);
+    if (fs::path(recording).parent_path() != m_paths.trainings()
+        && std::find(m_added.begin(), m_added.end(), recording) == m_added.end())
+        m_added.push_back(recording);
+    return true;
+}
+
 std::vector<engine::TrainingSummary> TrainingList::read()
 {
     std::vector<std::string> files;
@@ -91,6 +102,10 @@ std::vector<engine::TrainingSummary> TrainingList::read()
             files.push_back(entry.path().string());
     std::sort(files.rbegin(), files.rend()); // names begin with the time
     files.resize(std::min(files.size(), kMost));
+    {
+        const std::lock_guard lock(m_mutex);
+        files.insert(files.end(), m_added.begin(), m_added.end());
+    }
     std::vector<engine::TrainingSummary> all;
     for (const auto &file : files)
         all.push_back(find(file));

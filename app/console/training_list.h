@@ -20,6 +20,9 @@ public:
     /// One of them by its recording; null state when it cannot be read.
     [[nodiscard]] engine::TrainingSummary find(const std::string &recording);
 
+    /// From elsewhere; false when it is none of a training.
+    bool add(const std::string &recording);
+
 private:
     struct Known
     {
@@ -31,6 +34,7 @@ private:
     const engine::Clock &m_clock;
     std::mutex m_mutex;
     std::map<std::string, Known> m_known; ///< by path, under m_mutex
+    std::vector<std::string> m_added;     ///< under m_mutex
 };
 
 } // namespace console

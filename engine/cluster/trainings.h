@@ -56,6 +56,9 @@ public:
 
     /// Newest first. May read files: call off the GUI thread.
     [[nodiscard]] virtual std::vector<TrainingSummary> trainings() = 0;
+    /// Lists one that lies elsewhere, too; false: it is no recording of a training. Reads the file:
+    /// call off the GUI thread.
+    [[nodiscard]] virtual bool addTraining(const std::string &recording) = 0;
     /// Shows one of them as it grows, or as it was. Reads files: call off the GUI thread.
     [[nodiscard]] virtual Result<std::unique_ptr<Timeline>>
     openTraining(const std::string &recording) = 0;

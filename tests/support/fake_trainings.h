@@ -139,6 +139,10 @@ public:
         const std::lock_guard lock(m_mutex);
         return m_trainings;
     }
+    bool addTraining(const std::string &recording) override
+    {
+        return recording.starts_with("/trainings/");
+    }
     engine::Result<std::unique_ptr<engine::Timeline>>
     openTraining(const std::string &recording) override
     {

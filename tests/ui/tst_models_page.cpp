@@ -45,6 +45,7 @@ private Q_SLOTS:
     void aTrainingIsOrdered();
     void modelsAreMoved();
     void thePaletteHasItsCommands();
+    void aRecordingOfATrainingOpensHere();
     void withoutADeskItSaysSo();
     void everyWidgetHasAName();
 
@@ -324,6 +325,16 @@ void TestModelsPage::thePaletteHasItsCommands()
     QCOMPARE(m_desk->asked, std::vector<std::string>{"pause /trainings/ranker-5.drl"});
     for (const char *id : {"training.new", "training.resume", "training.stop", "page.models"})
         QVERIFY2(find<QAction>(id), id);
+}
+
+void TestModelsPage::aRecordingOfATrainingOpensHere()
+{
+    m_window->openPage(MainWindow::Home);
+    m_window->openRecording(QStringLiteral("/trainings/ranker-3.drl"));
+    QTRY_COMPARE(m_window->currentPage(), MainWindow::Models);
+    QTRY_COMPARE(text("trainingTitleLabel"), QStringLiteral("ranker-3"));
+    m_window->openRecording(QStringLiteral("/scripted/0147.drl"));
+    QTRY_COMPARE(m_window->currentPage(), MainWindow::Playback);
 }
 
 void TestModelsPage::withoutADeskItSaysSo()

@@ -31,6 +31,8 @@ public:
     [[nodiscard]] std::vector<KeyHelp> keys() const override;
     void toggleTable() override;
 
+    /// Chooses this one; it is in the list, or will be when that is read next.
+    void choose(const std::string &recording);
     /// The commands, for menu, palette and buttons alike.
     void newTraining();
     void pause();
@@ -47,7 +49,6 @@ private:
     QWidget *buildList();
     void reload();
     void take(std::vector<engine::TrainingSummary> trainings);
-    void choose(const std::string &recording);
     void open();
     void showChosen();
     [[nodiscard]] engine::Trainings::Reply<void> told(const QString &good);
