@@ -23,8 +23,13 @@ newPackage(const engine::Paths &paths, const std::string &word, const engine::Cl
 {
     const auto folder = paths.home / "models";
     DR_RETURN_IF_ERROR(engine::makePrivateFolder(folder));
-    auto path = engine::newRecordingPath(folder, word, clock.wallMicros());
-    return path.replace_extension();
+    const auto first =
+        engine::newRecordingPath(folder, word, clock.wallMicros()).replace_extension();
+    auto path = first;
+    std::error_code error;
+    for (int i = 2; std::filesystem::exists(path, error); ++i)
+        path = first.string() + "-" + std::to_string(i);
+    return path;
 }
 
 } // namespace

@@ -126,20 +126,26 @@ private:
         started.command = m_job.command;
         started.family = m_job.family;
         started.recipe = m_order.recipe.name.empty() ? "default" : m_order.recipe.name;
-        started.data = m_job.train;
-        started.out = m_job.out;
+        started.data = fs::absolute(m_job.train).string();
+        started.out = fs::absolute(m_job.out).string();
         started.device = m_order.device;
         started.build = DRILLROOM_VERSION;
+        // Whoever goes on may stand in another folder, and signs with a key of their own.
         auto order = m_job;
-        order.key.clear(); // whoever goes on signs with a key of their own
+        order.key.clear();
         order.record.clear();
+        for (auto *path :
+             {&order.train, &order.valid, &order.products, &order.model, &order.out, &order.recipe})
+            if (!path->empty())
+                *path = fs::absolute(*path).string();
         started.order = jobText(order);
         started.lineage = m_order.initial ? m_order.initial->digest : "";
         started.seed = m_job.seed;
         started.threads = static_cast<std::uint32_t>(m_order.threads);
         started.pid = ::getpid();
         started.worked = resumed ? resumed->seconds : 0;
-        auto record = TrainingRecord::begin(file, m_job.key, std::move(started), m_clock);
+        auto record =
+            TrainingRecord::begin(fs::absolute(file), m_job.key, std::move(started), m_clock);
         if (!record)
             return tl::unexpected(record.error());
         m_record = std::move(*record);

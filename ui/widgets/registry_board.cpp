@@ -5,6 +5,7 @@
 #include "ui/theme/theme.h"
 
 #include <QComboBox>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -89,6 +90,8 @@ RegistryBoard::RegistryBoard(QWidget *parent) : QFrame(parent)
     m_columns->setContentsMargins(0, 0, 0, 0);
     m_columns->setSpacing(10);
     area->setWidget(inside);
+    inside->setAutoFillBackground(false); // it lies on the card
+    area->viewport()->setAutoFillBackground(false);
     layout->addWidget(area, 1);
     connect(m_shop, &QComboBox::currentIndexChanged, this, [this] { showChosen(); });
 }
@@ -143,6 +146,15 @@ void RegistryBoard::showChosen()
     for (const auto state : {ModelState::Trained, ModelState::Evaluated, ModelState::Signed,
                              ModelState::Canary, ModelState::Serving, ModelState::Retired})
         m_columns->addWidget(column(shop, state), 1);
+}
+
+void RegistryBoard::changeEvent(QEvent *event)
+{
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && m_columns) {
+        m_shown.clear(); // icons have the colours of their palette
+        showChosen();
+    }
 }
 
 QWidget *RegistryBoard::column(const engine::ShopModels &shop, ModelState state)

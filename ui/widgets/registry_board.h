@@ -26,6 +26,9 @@ Q_SIGNALS:
     /// "" = to the version before.
     void rollBackAsked(const QString &shop, const QString &version);
 
+protected:
+    void changeEvent(QEvent *event) override;
+
 private:
     void showChosen();
     [[nodiscard]] QWidget *column(const engine::ShopModels &shop, engine::ModelState state);

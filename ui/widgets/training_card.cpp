@@ -11,6 +11,7 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
+#include <QSignalBlocker>
 #include <QSlider>
 #include <QStackedWidget>
 #include <QTableWidget>
@@ -142,6 +143,8 @@ void TrainingCard::clear(const QString &why)
     m_validation->clear();
     m_table->setRowCount(0);
     m_slider->setEnabled(false);
+    const QSignalBlocker blocker(m_slider);
+    m_slider->setValue(kSlider);
 }
 
 void TrainingCard::showActs(const engine::TrainingSummary &summary)
