@@ -6,6 +6,7 @@
 #include "ui/widgets/curve_chart.h"
 #include "ui/widgets/share_bar.h"
 
+#include <QEvent>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -58,14 +59,15 @@ TrainingCard::TrainingCard(QWidget *parent) : QFrame(parent)
     m_about->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     head->addWidget(m_title);
     head->addWidget(m_about, 1);
-    const auto button = [&](const char *name, const QString &text, const char *iconName) {
-        auto *made = named(new QPushButton(icon(QString::fromLatin1(iconName)), text, this), name);
+    const auto button = [&](const char *name, const QString &text) {
+        auto *made = named(new QPushButton(text, this), name);
         head->addWidget(made);
         return made;
     };
-    m_pause = button("pauseTrainingButton", tr("Pause"), "pause");
-    m_resume = button("resumeTrainingButton", tr("Resume"), "play");
-    m_stop = button("stopTrainingButton", tr("Stop"), "halt");
+    m_pause = button("pauseTrainingButton", tr("Pause"));
+    m_resume = button("resumeTrainingButton", tr("Resume"));
+    m_stop = button("stopTrainingButton", tr("Stop"));
+    setIcons();
     layout->addLayout(head);
     connect(m_pause, &QPushButton::clicked, this, &TrainingCard::pauseAsked);
     connect(m_resume, &QPushButton::clicked, this, &TrainingCard::resumeAsked);
@@ -126,6 +128,20 @@ TrainingCard::TrainingCard(QWidget *parent) : QFrame(parent)
     m_notes->setWordWrap(true);
     layout->addWidget(m_notes);
     clear({});
+}
+
+void TrainingCard::setIcons()
+{
+    m_pause->setIcon(icon(QStringLiteral("pause")));
+    m_resume->setIcon(icon(QStringLiteral("play")));
+    m_stop->setIcon(icon(QStringLiteral("halt")));
+}
+
+void TrainingCard::changeEvent(QEvent *event)
+{
+    QFrame::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange && m_stop)
+        setIcons();
 }
 
 void TrainingCard::clear(const QString &why)

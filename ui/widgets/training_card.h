@@ -39,7 +39,11 @@ Q_SIGNALS:
     /// Share of the recording, 0..1; 1 = follow the end.
     void seekAsked(double share);
 
+protected:
+    void changeEvent(QEvent *event) override;
+
 private:
+    void setIcons();
     void showActs(const engine::TrainingSummary &summary);
     void showFacts(const engine::TrainingView &view, const engine::TrainingSummary &summary);
     void fillTable(const engine::TrainingView &view);
