@@ -78,6 +78,10 @@ engine::TrainingSummary TrainingList::find(const std::string &recording)
     }
     judge(fresh.summary, fresh.closed);
     const std::lock_guard lock(m_mutex);
+    // Copied while its writer was at work, a file may not fit its log; the next look will.
+    if (const auto known = m_known.find(recording);
+        !fresh.summary.state && known != m_known.end() && known->second.summary.isAlive)
+        return known->second.summary;
     m_known[recording] = fresh;
     return fresh.summary;
 }
