@@ -10,6 +10,7 @@
 #include "ui/widgets/time_series_view.h"
 
 #include <QAbstractItemModelTester>
+#include <QAction>
 #include <QApplication>
 #include <QComboBox>
 #include <QDialog>
