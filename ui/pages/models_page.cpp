@@ -75,7 +75,7 @@ QWidget *ModelsPage::buildList()
     head->addWidget(m_count);
     head->addStretch();
     m_new = named(new QPushButton(tr("New training"), frame), "newTrainingButton");
-    m_new->setProperty("kind", "primary");
+    m_new->setProperty("kind", QStringLiteral("primary"));
     m_new->setEnabled(m_trainings != nullptr);
     connect(m_new, &QPushButton::clicked, this, &ModelsPage::newTraining);
     head->addWidget(m_new);

@@ -69,7 +69,7 @@ NewTrainingDialog::NewTrainingDialog(const std::vector<std::string> &recipes, QW
     buttons->addStretch();
     auto *cancel = named(new QPushButton(tr("Cancel"), this), "trainingCancelButton");
     m_start = named(new QPushButton(tr("Start training"), this), "trainingStartButton");
-    m_start->setProperty("kind", "primary");
+    m_start->setProperty("kind", QStringLiteral("primary"));
     m_start->setDefault(true);
     buttons->addWidget(cancel);
     buttons->addWidget(m_start);

@@ -162,7 +162,8 @@ QWidget *RegistryBoard::column(const engine::ShopModels &shop, ModelState state)
     const auto words = wordsOf(state);
     const std::string id(engine::name(state));
     auto *frame = named(new QFrame(this), (id + "Column").c_str());
-    frame->setProperty("card", state == ModelState::Serving ? "serving" : "inset");
+    frame->setProperty("card", state == ModelState::Serving ? QStringLiteral("serving")
+                                                            : QStringLiteral("inset"));
     auto *layout = new QVBoxLayout(frame);
     layout->setContentsMargins(10, 8, 10, 8);
     layout->setSpacing(6);
@@ -250,7 +251,7 @@ QWidget *RegistryBoard::card(const engine::ShopModels &shop, const engine::ShopM
     } else if (mayServe) {
         auto *promote =
             named(new QPushButton(tr("Promote"), frame), (id + "PromoteButton").c_str());
-        promote->setProperty("kind", "primary");
+        promote->setProperty("kind", QStringLiteral("primary"));
         connect(promote, &QPushButton::clicked, this,
                 [this, shopName, version] { Q_EMIT promoteAsked(shopName, version); });
         layout->addWidget(promote);
