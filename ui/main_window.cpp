@@ -2,6 +2,7 @@
 
 #include "ui/pages/home_page.h"
 #include "ui/pages/live_page.h"
+#include "ui/pages/models_page.h"
 #include "ui/pages/playback_page.h"
 #include "ui/session/background.h"
 #include "ui/session/run_facts.h"
@@ -78,7 +79,8 @@ void MainWindow::buildPages()
     m_home = named(new HomePage(m_session, this), "homePage");
     m_live = named(new LivePage(m_session, this), "livePage");
     m_playback = named(new PlaybackPage(this), "playbackPage");
-    for (QWidget *widget : std::initializer_list<QWidget *>{m_home, m_live, m_playback}) {
+    m_models = named(new ModelsPage(m_session.operations().trainings(), this), "modelsPage");
+    for (QWidget *widget : std::initializer_list<QWidget *>{m_home, m_live, m_playback, m_models}) {
         widget->setFocusPolicy(Qt::ClickFocus);
         m_stack->addWidget(widget);
     }
@@ -88,6 +90,8 @@ void MainWindow::buildPages()
                       QStringLiteral("Ctrl+2"));
     m_modes->addEntry("playbackModeButton", QStringLiteral("playback"), tr("Playback"),
                       QStringLiteral("Ctrl+3"));
+    m_modes->addEntry("modelsModeButton", QStringLiteral("training"), tr("Models"),
+                      QStringLiteral("Ctrl+4"));
 }
 
 void MainWindow::connectPages()
@@ -106,6 +110,7 @@ void MainWindow::connectPages()
     connect(m_live, &LivePage::openPlaybackAsked, this, &MainWindow::openRecording);
     connect(m_live, &LivePage::homeAsked, this, [this] { openPage(Home); });
     connect(m_live, &LivePage::problem, this, &MainWindow::say);
+    connect(m_models, &ModelsPage::problem, this, &MainWindow::say);
     connect(m_playback, &PlaybackPage::reportAsked, this, &MainWindow::exportReport);
     connect(m_playback, &PlaybackPage::rerunAsked, this, &MainWindow::offerAgain);
     connect(&m_session, &Session::runFinished, m_live, &LivePage::announceRun);

@@ -18,6 +18,7 @@ class BannerStack;
 class HomePage;
 class LivePage;
 class ModeBar;
+class ModelsPage;
 class Page;
 class PlaybackPage;
 class StatusLine;
@@ -27,7 +28,7 @@ class MainWindow : public QMainWindow
 {
     Q_OBJECT
 public:
-    enum PageIndex { Home, Live, Playback, PageCount };
+    enum PageIndex { Home, Live, Playback, Models, PageCount };
 
     explicit MainWindow(engine::Operations &operations, QWidget *parent = nullptr);
     ~MainWindow() override;
@@ -84,6 +85,7 @@ private:
     HomePage *m_home = nullptr;
     LivePage *m_live = nullptr;
     PlaybackPage *m_playback = nullptr;
+    ModelsPage *m_models = nullptr;
     StatusLine *m_status = nullptr;
     QAction *m_undo = nullptr; ///< acts on the run that is on, so not while Playback is open
     bool m_painted = false, m_halted = false;

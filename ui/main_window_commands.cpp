@@ -4,6 +4,7 @@
 #include "ui/main_window.h"
 #include "ui/pages/home_page.h"
 #include "ui/pages/live_page.h"
+#include "ui/pages/models_page.h"
 #include "ui/pages/playback_page.h"
 #include "ui/session/background.h"
 #include "ui/session/words.h"
@@ -39,6 +40,17 @@ void MainWindow::buildCommands()
     command("page.home", tr("Home"), keys("Ctrl+1"), [this] { openPage(Home); });
     command("page.live", tr("Live"), keys("Ctrl+2"), [this] { openPage(Live); });
     command("page.playback", tr("Playback"), keys("Ctrl+3"), [this] { openPage(Playback); });
+    command("page.models", tr("Models & training"), keys("Ctrl+4"), [this] { openPage(Models); });
+    const auto training = [this](const char *id, const QString &text, void (ModelsPage::*act)()) {
+        command(id, text, {}, [this, act] {
+            openPage(Models);
+            (m_models->*act)();
+        });
+    };
+    training("training.new", tr("New training ..."), &ModelsPage::newTraining);
+    training("training.pause", tr("Pause the chosen training"), &ModelsPage::pause);
+    training("training.resume", tr("Resume the chosen training"), &ModelsPage::resume);
+    training("training.stop", tr("Stop the chosen training"), &ModelsPage::stop);
     command("recording.open", tr("Open a recording ..."), keys("Ctrl+O"),
             [this] { chooseRecording(); });
     command("chart.table", tr("Charts as a table"), keys("F8"), [this] { page()->toggleTable(); });
@@ -69,7 +81,8 @@ void MainWindow::showPalette()
 
 void MainWindow::showKeys()
 {
-    const QString names[PageCount] = {tr("Home"), tr("Live"), tr("Playback")};
+    const QString names[PageCount] = {tr("Home"), tr("Live"), tr("Playback"),
+                                      tr("Models & training")};
     auto *help =
         named(new KeysHelp(names[currentPage()], page()->keys(), actions(), this), "keysHelp");
     help->show();
@@ -123,15 +136,25 @@ void MainWindow::chooseRecording()
 void MainWindow::openRecording(const QString &path)
 {
     auto &operations = m_session.operations();
+    using Opened = engine::Result<std::unique_ptr<engine::Timeline>>;
     runInBackground(
-        this, [&operations, file = path.toStdString()] { return operations.openRecording(file); },
-        [this](engine::Result<std::unique_ptr<engine::Timeline>> timeline) {
+        this,
+        [&operations, file = path.toStdString()]() -> Opened {
+            auto *trainings = operations.trainings();
+            if (trainings && trainings->addTraining(file))
+                return std::unique_ptr<engine::Timeline>();
+            return operations.openRecording(file);
+        },
+        [this, path](Opened timeline) {
             if (!timeline) {
                 say(qs(timeline.error().text()));
-                return;
+            } else if (!*timeline) { // a training has no tracks of a shop: its page shows it
+                openPage(Models);
+                m_models->choose(path.toStdString());
+            } else {
+                m_playback->open(std::move(*timeline));
+                openPage(Playback);
             }
-            m_playback->open(std::move(*timeline));
-            openPage(Playback);
         });
 }
 

@@ -29,6 +29,7 @@ void eachField(Job &job, const Visit &visit)
     visit("k", job.k);
     visit("horizon", job.horizon);
     visit("key", job.key);
+    visit("record", job.record);
     visit("recordings", job.recordings);
     visit("resume", job.resume);
     visit("checkpoint_every_s", job.checkpointEvery);

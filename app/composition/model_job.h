@@ -27,7 +27,8 @@ struct ModelJob
     int threads = 0;               ///< 0: all cores
     int k = 20, horizon = 0;
     std::string key;        ///< the signing key's file
-    std::string recordings; ///< folder for the recording of a training; empty: none
+    std::string record;     ///< file to record a training into; empty: see `recordings`
+    std::string recordings; ///< folder for the recording of a training; both empty: none
     /// auto: go on from a checkpoint of the same order; must: or fail; fresh: begin anew.
     std::string resume = "auto";
     double checkpointEvery = 30; ///< seconds

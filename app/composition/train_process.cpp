@@ -4,8 +4,10 @@
 #include <csignal>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +61,11 @@ struct Pipe
         close(1);
     }
     [[nodiscard]] bool open() { return ::pipe2(ends.data(), O_CLOEXEC) == 0; }
+    /// For what we write: a socket gives an error where a pipe would end us (SIGPIPE).
+    [[nodiscard]] bool openSocket()
+    {
+        return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0;
+    }
     void close(std::size_t end)
     {
         if (ends[end] >= 0)
@@ -70,7 +77,7 @@ struct Pipe
 void write(int fd, std::string_view text)
 {
     while (!text.empty()) {
-        const auto put = ::write(fd, text.data(), text.size());
+        const auto put = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -78,6 +85,48 @@ void write(int fd, std::string_view text)
         text.remove_prefix(static_cast<std::size_t>(put));
     }
 }
+
+} // namespace
+
+void TrainWords::say(std::string_view word)
+{
+    const std::scoped_lock lock(m_mutex);
+    if (m_to >= 0)
+        write(m_to, std::string(word) + "\n");
+}
+
+void TrainWords::kill()
+{
+    const std::scoped_lock lock(m_mutex);
+    if (m_child > 0)
+        ::kill(m_child, SIGKILL);
+}
+
+/// While a child hears them.
+class TrainWordsOn
+{
+public:
+    TrainWordsOn(std::shared_ptr<TrainWords> words, int to, pid_t child) : m_words(std::move(words))
+    {
+        set(to, child);
+    }
+    ~TrainWordsOn() { set(-1, -1); }
+    TrainWordsOn(const TrainWordsOn &) = delete;
+    TrainWordsOn &operator=(const TrainWordsOn &) = delete;
+
+private:
+    void set(int to, pid_t child)
+    {
+        if (!m_words)
+            return;
+        const std::scoped_lock lock(m_words->m_mutex);
+        m_words->m_to = to;
+        m_words->m_child = child;
+    }
+    std::shared_ptr<TrainWords> m_words;
+};
+
+namespace {
 
 engine::Result<> outcome(int status, const Relay &relay, bool stopped)
 {
@@ -110,7 +159,7 @@ engine::Result<> runTrainProcess(const engine::Paths &paths, const TrainProcess 
         arguments.push_back(const_cast<char *>(word.c_str()));
     arguments.push_back(nullptr);
     Pipe in, out;
-    if (!in.open() || !out.open())
+    if (!in.openSocket() || !out.open())
         return engine::failErrno("Cannot start drillroom-train");
     const auto parent = ::getpid();
     const pid_t child = ::fork();
@@ -133,6 +182,7 @@ engine::Result<> runTrainProcess(const engine::Paths &paths, const TrainProcess 
     const std::stop_callback stopper(
         stop, [child, how = process.gentle ? SIGTERM : SIGKILL] { ::kill(child, how); });
     write(in.ends[1], process.input);
+    std::optional<TrainWordsOn> on(std::in_place, process.words, in.ends[1], child);
     Relay relay{line, {ErrorCode::Internal, "", ""}, ""};
     std::array<char, 4096> buffer{};
     for (;;) {
@@ -143,6 +193,7 @@ engine::Result<> runTrainProcess(const engine::Paths &paths, const TrainProcess 
             break;
         relay.feed({buffer.data(), static_cast<std::size_t>(got)});
     }
+    on.reset(); // before its pid can belong to another
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }

@@ -22,7 +22,10 @@ const char *kOperator = "operator";
 ConsoleOperations::ConsoleOperations(engine::Paths paths, std::string shop,
                                      const engine::Clock &clock)
     : m_paths(paths), m_clock(clock), m_runs(paths, clock),
-      m_keeper(paths, std::move(shop), clock, [this](const std::string &what) { say(what); })
+      m_keeper(paths, std::move(shop), clock, [this](const std::string &what) { say(what); }),
+      m_desk(paths, clock, m_keeper, [this](std::function<void()> task) {
+          QMetaObject::invokeMethod(&m_guiContext, std::move(task), Qt::QueuedConnection);
+      })
 {
 }
 

@@ -9,6 +9,7 @@
 #include "app/composition/drill_run.h"
 #include "app/console/run_lists.h"
 #include "app/console/shop_keeper.h"
+#include "app/console/training_desk.h"
 #include "app/console/worker.h"
 
 #include <QObject>
@@ -42,6 +43,7 @@ public:
     void note(const std::string &who, const std::string &text) override;
     void exportReport(const std::string &recording, const std::string &htmlPath,
                       Reply<void> done) override;
+    [[nodiscard]] engine::Trainings *trainings() override { return &m_desk; }
 
 private:
     void answer(Reply<void> done, engine::Result<void> result);
@@ -71,6 +73,7 @@ private:
     bool m_closing = false;         ///< under m_mutex
 
     std::jthread m_runThread; ///< the worker starts and joins it
+    TrainingDesk m_desk;      ///< ends its trainings before the keeper goes
     Worker m_halter;          ///< the emergency stop waits behind nothing else
     Worker m_worker;          ///< last: stops before what it uses
 };

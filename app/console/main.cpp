@@ -58,7 +58,7 @@ std::optional<Options> parse(const QApplication &application)
     };
     option("shop", "The shop to start and break", "name", QStringLiteral("demo"));
     option("open", "A recording to play", "file");
-    option("page", "home, live or playback", "page");
+    option("page", "home, live, playback or models", "page");
     option("theme", "dark or light", "theme", QStringLiteral("dark"));
     option("start-drill", "A drill to start at once", "file");
     option("screenshot", "Save a picture of the window, then quit", "file");
@@ -102,6 +102,8 @@ void openWanted(ui::MainWindow &window, const Options &options)
         window.openPage(ui::MainWindow::Live);
     else if (options.page == QLatin1String("playback"))
         window.openPage(ui::MainWindow::Playback);
+    else if (options.page == QLatin1String("models"))
+        window.openPage(ui::MainWindow::Models);
     if (!options.open.isEmpty())
         window.openRecording(QFileInfo(options.open).absoluteFilePath());
     if (!options.drill.isEmpty())

@@ -1,3 +1,4 @@
+#include "app/composition/shop_models.h"
 #include "app/composition/shops.h"
 #include "app/ctl/commands.h"
 #include "app/ctl/output.h"
@@ -26,37 +27,47 @@ Result<engine::Registry> openRegistry(const Context &context, const std::string 
     return engine::Registry::open(*folder);
 }
 
-std::string roleOf(const engine::Registry &registry, const engine::RegistryEntry &entry)
+/// What else is to be known of a version besides its state.
+std::string remarkOf(const engine::ShopModel &model)
 {
-    if (entry.version == registry.serving())
-        return "serving";
-    if (entry.revoked)
+    if (model.entry.revoked)
         return "revoked";
-    return entry.version == registry.previous() ? "previous" : "kept";
+    if (model.isPrevious)
+        return "previous";
+    if (!model.entry.gatePassed)
+        return "did not pass its gate";
+    return model.isSigned ? "" : "signature missing or not ours";
 }
 
 Result<> list(Context &context, const Options &options)
 {
-    const auto registry = openRegistry(context, options.shop);
-    if (!registry)
-        return tl::unexpected(registry.error());
+    const auto running = app::runningShop(context.paths);
+    const auto shop = app::shopModels(context.paths, options.shop, running ? &*running : nullptr);
+    if (!shop)
+        return tl::unexpected(shop.error());
     auto all = json::array();
-    Table table({"Version", "State", "Family", "NDCG@10", "Digest"}, {true, false, false, true});
-    for (const auto &entry : registry->versions()) {
-        const auto role = roleOf(*registry, entry);
+    Table table({"Version", "State", "Family", "NDCG@10", "Digest", ""},
+                {true, false, false, true});
+    for (auto at = shop->models.rbegin(); at != shop->models.rend(); ++at) {
+        const auto &entry = at->entry;
+        const std::string state(engine::name(at->state));
         all.push_back({{"version", entry.version},
-                       {"state", role},
+                       {"state", state},
                        {"family", entry.family},
                        {"digest", entry.digest},
                        {"gate_passed", entry.gatePassed},
+                       {"signed", at->isSigned},
+                       {"revoked", entry.revoked},
+                       {"previous", at->isPrevious},
+                       {"reference", at->isReference},
                        {"metrics", entry.metrics}});
         const auto ndcg = entry.metrics.find("ndcg@10");
-        table.row({entry.version, role, entry.family,
+        table.row({entry.version, state, entry.family,
                    ndcg == entry.metrics.end() ? "" : fmt::format("{:.4f}", ndcg->second),
-                   entry.digest.substr(0, 16)});
+                   entry.digest.substr(0, 16), remarkOf(*at)});
     }
     if (options.json)
-        printJson(json{{"shop", options.shop}, {"floor", registry->floor()}, {"models", all}});
+        printJson(json{{"shop", options.shop}, {"floor", shop->floor}, {"models", all}});
     else
         print(table.text());
     return {};

@@ -109,6 +109,8 @@ void addOptions(CLI::App &command, Options &options)
                     "45s, 10min, 2h or minutes; the best model so far is kept then")
         ->capture_default_str();
     command.add_option("--out", job.out, "The package to write (a folder)")->required();
+    command.add_option("--record", job.record,
+                       "Record progress and curves into this file (.drl): drillctl play FILE");
     auto *must =
         command.add_flag("--resume", options.mustResume, "Go on from the checkpoint, or fail");
     command.add_flag("--fresh", options.fresh, "Begin anew even if a checkpoint fits")

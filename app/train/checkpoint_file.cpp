@@ -7,7 +7,7 @@
 namespace app {
 namespace {
 
-constexpr std::string_view kMagic = "DRCHKPT1";
+constexpr std::string_view kMagic = "DRCHKPT2";
 constexpr std::uint64_t kMost = std::uint64_t{16} << 30;
 
 } // namespace
@@ -22,6 +22,7 @@ engine::Result<> writeCheckpoint(const std::filesystem::path &file, const Checkp
     engine::ByteFileWriter writer(kMagic);
     writer.text(checkpoint.order);
     writer.u64(std::bit_cast<std::uint64_t>(checkpoint.seconds));
+    writer.text(checkpoint.recording);
     writer.u64(checkpoint.state.size());
     // Whole words, as the frame holds nothing smaller.
     engine::Bytes padded = checkpoint.state;
@@ -42,6 +43,7 @@ engine::Result<std::optional<Checkpoint>> readCheckpoint(const std::filesystem::
     Checkpoint checkpoint;
     checkpoint.order = reader->text();
     checkpoint.seconds = std::bit_cast<double>(reader->u64());
+    checkpoint.recording = reader->text();
     const auto size = reader->u64();
     const auto words = reader->all<std::uint32_t>((size + 3) / 4);
     DR_RETURN_IF_ERROR(reader->finish());

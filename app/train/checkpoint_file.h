@@ -12,8 +12,9 @@ namespace app {
 
 struct Checkpoint
 {
-    std::string order;  ///< digest of data, settings, seed and threads
-    double seconds = 0; ///< worked so far, pauses left out
+    std::string order;     ///< digest of data, settings, seed and threads
+    double seconds = 0;    ///< worked so far, pauses left out
+    std::string recording; ///< of the training so far, or "": where its curves are
     engine::Bytes state;
 };
 

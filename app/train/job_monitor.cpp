@@ -28,9 +28,15 @@ void JobMonitor::progress(const std::string &what, double part)
 {
     if (m_control.isPaused()) {
         sayLine({{"paused", true}});
+        if (m_options.record)
+            m_options.record->changed({engine::TrainingState::Paused, {}, {}, {}, {}, 0});
         m_control.waitWhilePaused();
         sayLine({{"paused", false}});
+        if (m_options.record && !m_control.stop().stop_requested())
+            m_options.record->changed({engine::TrainingState::Running, {}, {}, {}, {}, 0});
     }
+    if (m_options.record)
+        m_options.record->progress(what, part, seconds());
     const auto now = m_clock.now();
     if (what == m_what && now - m_said < kBetweenLines)
         return;
@@ -44,12 +50,16 @@ void JobMonitor::metric(const std::string &name, std::int64_t step, double value
     sayLine({{"metric", name},
              {"step", step},
              {"value", std::isfinite(value) ? nlohmann::json(value) : nlohmann::json()}});
+    if (m_options.record)
+        m_options.record->metric(name, step, value);
 }
 
 void JobMonitor::note(const std::string &sentence)
 {
     m_notes.push_back(sentence);
     sayLine({{"note", sentence}});
+    if (m_options.record)
+        m_options.record->note(sentence);
 }
 
 engine::MonoTime JobMonitor::deadline() const
@@ -75,10 +85,14 @@ engine::Result<> JobMonitor::checkpoint(const engine::Bytes &state)
 {
     if (m_options.checkpoint.empty())
         return {};
-    DR_RETURN_IF_ERROR(writeCheckpoint(m_options.checkpoint, {m_options.order, seconds(), state}));
+    const auto recording = m_options.record ? m_options.record->path().string() : std::string();
+    DR_RETURN_IF_ERROR(
+        writeCheckpoint(m_options.checkpoint, {m_options.order, seconds(), recording, state}));
     m_saved = m_clock.now();
     m_written = true;
     sayLine({{"checkpoint", m_options.checkpoint.string()}});
+    if (m_options.record)
+        m_options.record->saved(m_options.checkpoint.string(), seconds());
     return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "app/train/checkpoint_file.h"
 #include "app/train/job_control.h"
+#include "app/train/training_record.h"
 #include "engine/training/train_monitor.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -24,6 +25,7 @@ public:
         std::string order;                 ///< digest that a checkpoint must carry
         engine::Micros every{30'000'000};  ///< between two checkpoints
         std::optional<Checkpoint> resumed; ///< where it goes on
+        TrainingRecord *record = nullptr;  ///< null: nothing is recorded
     };
     /// All outlive it.
     JobMonitor(JobControl &control, const engine::Clock &clock, Options options);

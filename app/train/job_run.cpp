@@ -2,13 +2,16 @@
 
 #include "app/train/job_inputs.h"
 #include "app/train/job_monitor.h"
+#include "app/train/training_record.h"
 #include "engine/data/parallel.h"
 #include "engine/model/manifest_json.h"
+#include "engine/recording/recorder.h"
 #include "engine/training/device.h"
 #include "engine/training/families.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace app {
 namespace {
@@ -89,9 +92,19 @@ public:
         if (!device->note.empty())
             notes.push_back(device->note);
         DR_RETURN_IF_ERROR(findCheckpoint(options, notes));
+        DR_RETURN_IF_ERROR(beginRecord(options.resumed));
+        options.record = m_record.get();
         JobMonitor monitor(m_control, m_clock, std::move(options));
         for (const auto &note : notes)
             monitor.note(note);
+        auto result = work(monitor);
+        DR_RETURN_IF_ERROR(endRecord(result));
+        return result;
+    }
+
+private:
+    Result<json> work(JobMonitor &monitor)
+    {
         auto model = m_family->train(m_order, monitor);
         if (!model)
             return stopped(model.error(), monitor);
@@ -100,7 +113,72 @@ public:
         return write(std::move(*model), monitor);
     }
 
-private:
+    Result<> beginRecord(const std::optional<Checkpoint> &resumed)
+    {
+        const auto name = fs::path(m_job.out).filename().string();
+        fs::path file = m_job.record;
+        if (file.empty() && !m_job.recordings.empty())
+            file = engine::newRecordingPath(m_job.recordings, name, m_clock.wallMicros());
+        if (file.empty())
+            return {};
+        engine::TrainingStarted started;
+        started.name = name;
+        started.command = m_job.command;
+        started.family = m_job.family;
+        started.recipe = m_order.recipe.name.empty() ? "default" : m_order.recipe.name;
+        started.data = fs::absolute(m_job.train).string();
+        started.out = fs::absolute(m_job.out).string();
+        started.device = m_order.device;
+        started.build = DRILLROOM_VERSION;
+        // Whoever goes on may stand in another folder, and signs with a key of their own.
+        auto order = m_job;
+        order.key.clear();
+        order.record.clear();
+        for (auto *path :
+             {&order.train, &order.valid, &order.products, &order.model, &order.out, &order.recipe})
+            if (!path->empty())
+                *path = fs::absolute(*path).string();
+        started.order = jobText(order);
+        started.lineage = m_order.initial ? m_order.initial->digest : "";
+        started.seed = m_job.seed;
+        started.threads = static_cast<std::uint32_t>(m_order.threads);
+        started.pid = ::getpid();
+        started.worked = resumed ? resumed->seconds : 0;
+        auto record =
+            TrainingRecord::begin(fs::absolute(file), m_job.key, std::move(started), m_clock);
+        if (!record)
+            return tl::unexpected(record.error());
+        m_record = std::move(*record);
+        if (resumed && !resumed->recording.empty())
+            m_record->continueFrom(resumed->recording);
+        sayLine({{"recording", m_record->path().string()}});
+        return {};
+    }
+
+    /// The last event says how it ended; a package that is written stays even if the recording
+    /// could not be.
+    Result<> endRecord(const Result<json> &result)
+    {
+        if (!m_record)
+            return {};
+        engine::TrainingChanged end;
+        if (result) {
+            end.state = engine::TrainingState::Finished;
+            end.digest = result->value("digest", "");
+            end.version = result->value("version", "");
+            end.metrics = result->at("metrics").get<std::map<std::string, double>>();
+        } else {
+            end.state = result.error().code == ErrorCode::Halted ? engine::TrainingState::Stopped
+                                                                 : engine::TrainingState::Failed;
+            end.detail = result.error().text();
+        }
+        m_record->changed(std::move(end));
+        auto closed = m_record->close();
+        if (!closed && !result)
+            return {}; // what was wrong with the training counts
+        return closed;
+    }
+
     Result<> prepare()
     {
         auto recipe = recipeOf(m_job);
@@ -248,6 +326,7 @@ private:
     const engine::Clock &m_clock;
     engine::TrainOrder m_order;
     const engine::Family *m_family = nullptr;
+    std::unique_ptr<TrainingRecord> m_record; ///< null: nothing is recorded
     bool m_resumed = false;
 };
 

@@ -18,6 +18,8 @@ struct Paths
 
     [[nodiscard]] std::filesystem::path shops() const { return home / "shops"; }
     [[nodiscard]] std::filesystem::path recordings() const { return home / "recordings"; }
+    /// Recordings of trainings that the console starts.
+    [[nodiscard]] std::filesystem::path trainings() const { return home / "trainings"; }
     [[nodiscard]] std::filesystem::path signingKey() const { return home / "keys" / "signing.key"; }
     [[nodiscard]] std::filesystem::path ledger() const { return home / "ledger.log"; }
     [[nodiscard]] std::filesystem::path logs() const { return home / "logs"; }

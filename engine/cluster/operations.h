@@ -53,6 +53,8 @@ struct RunProgress
     RecorderHealth recorder;    ///< of the file being written
 };
 
+class Trainings; // trainings.h
+
 /// Answers come back on the caller's thread through the callback; nothing here blocks the GUI.
 class Operations
 {
@@ -85,6 +87,8 @@ public:
     virtual void note(const std::string &who, const std::string &text) = 0;
     virtual void exportReport(const std::string &recording, const std::string &htmlPath,
                               Reply<void> done) = 0;
+    /// Trainings and models; null where there is nobody to train (tests of other pages).
+    [[nodiscard]] virtual Trainings *trainings() { return nullptr; }
 };
 
 } // namespace engine

@@ -26,6 +26,7 @@ bool isValid(const Payload &payload)
                    [](const FaultChanged &e) { return upTo(e.state, FaultState::Refused); },
                    [](const OperatorActed &e) { return upTo(e.act, Act::Skip); },
                    [](const RunEnded &e) { return upTo(e.reason, EndReason::Errored); },
+                   [](const TrainingChanged &e) { return upTo(e.state, TrainingState::Failed); },
                    [](const auto &) { return true; }},
         payload);
 }
@@ -50,8 +51,9 @@ std::optional<Payload> decodeKind(std::uint32_t kind, std::span<const std::uint8
 std::string_view kindName(const Payload &payload)
 {
     static constexpr std::array<std::string_view, std::variant_size_v<Payload>> kNames = {
-        "run", "phase", "process", "fault", "response", "alert",
-        "act", "guard", "stall",   "link",  "end"};
+        "run",      "phase",  "process",       "fault",      "response",      "alert",
+        "act",      "guard",  "stall",         "link",       "end",           "training",
+        "progress", "metric", "training-note", "checkpoint", "training-state"};
     return kNames[payload.index()];
 }
 
@@ -63,6 +65,8 @@ std::string targetOf(const Payload &payload)
                                  [](const AlertChanged &e) { return e.indicator; },
                                  [](const OperatorActed &e) { return e.target; },
                                  [](const LinkChanged &e) { return e.source; },
+                                 [](const TrainingStarted &e) { return e.name; },
+                                 [](const TrainingMetric &e) { return e.name; },
                                  [](const auto &) { return std::string(); }},
                       payload);
 }
@@ -72,10 +76,20 @@ std::optional<std::int64_t> happenedAt(const Payload &payload)
     return std::visit(
         Overloaded{[](const RunStarted &e) -> std::optional<std::int64_t> { return e.start; },
                    [](const HostStalled &e) -> std::optional<std::int64_t> { return e.to; },
+                   [](const TrainingStarted &e) -> std::optional<std::int64_t> { return e.start; },
                    [](const auto &e) -> std::optional<std::int64_t> {
                        return e.at == 0 ? std::nullopt : std::optional(e.at);
                    }},
         payload);
+}
+
+std::optional<std::int64_t> originOf(const Payload &payload)
+{
+    if (const auto *run = std::get_if<RunStarted>(&payload))
+        return run->start;
+    if (const auto *training = std::get_if<TrainingStarted>(&payload))
+        return training->start;
+    return std::nullopt;
 }
 
 Bytes encodePayload(const Payload &payload)
@@ -128,6 +142,14 @@ std::string_view name(EndReason reason)
 {
     static constexpr std::array<std::string_view, 3> kNames = {"completed", "aborted", "errored"};
     const auto index = static_cast<std::size_t>(reason);
+    return index < kNames.size() ? kNames[index] : "unknown";
+}
+
+std::string_view name(TrainingState state)
+{
+    static constexpr std::array<std::string_view, 5> kNames = {"running", "paused", "stopped",
+                                                               "finished", "failed"};
+    const auto index = static_cast<std::size_t>(state);
     return index < kNames.size() ? kNames[index] : "unknown";
 }
 

@@ -4,7 +4,7 @@
 // in the recording test. A recorded kind never changes meaning; fields are only added at the end of
 // a new kind.
 
-#include "engine/base/bytes.h"
+#include "engine/event/training_events.h"
 
 #include <string>
 #include <variant>
@@ -242,9 +242,10 @@ struct RunEnded
 };
 
 /// Indices are the recorded kind numbers; append only.
-using Payload =
-    std::variant<RunStarted, PhaseChanged, ProcessChanged, FaultChanged, ResponseChanged,
-                 AlertChanged, OperatorActed, GuardTripped, HostStalled, LinkChanged, RunEnded>;
+using Payload = std::variant<RunStarted, PhaseChanged, ProcessChanged, FaultChanged,
+                             ResponseChanged, AlertChanged, OperatorActed, GuardTripped,
+                             HostStalled, LinkChanged, RunEnded, TrainingStarted, TrainingProgress,
+                             TrainingMetric, TrainingNoted, TrainingSaved, TrainingChanged>;
 
 /// `seq` and `t` (microseconds since t = 0 of the run, non-decreasing) are assigned by the recorder
 /// alone.
@@ -261,6 +262,8 @@ struct Event
 [[nodiscard]] std::string targetOf(const Payload &payload);
 /// When it happened on the host that saw it (CLOCK_MONOTONIC microseconds), where the payload says.
 [[nodiscard]] std::optional<std::int64_t> happenedAt(const Payload &payload);
+/// CLOCK_MONOTONIC microseconds of t = 0, from the event that begins a file; else nothing.
+[[nodiscard]] std::optional<std::int64_t> originOf(const Payload &payload);
 /// One English sentence for logs, reports and `recording events`.
 [[nodiscard]] std::string describe(const Payload &payload);
 /// One JSON object: {"kind": ..., fields}, snake_case.

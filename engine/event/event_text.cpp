@@ -92,6 +92,32 @@ std::string text(const RunEnded &e)
 {
     return withDetail(fmt::format("Run {}", name(e.reason)), e.detail);
 }
+std::string text(const TrainingStarted &e)
+{
+    return withDetail(fmt::format("Training {} of family {} {}", e.name, e.family,
+                                  e.worked > 0 ? "goes on" : "started"),
+                      e.worked > 0 ? fmt::format("after {:.0f} s of work", e.worked) : "");
+}
+std::string text(const TrainingProgress &e)
+{
+    return e.part < 0 ? e.what : fmt::format("{:.0f} %: {}", 100 * e.part, e.what);
+}
+std::string text(const TrainingMetric &e)
+{
+    return fmt::format("{} at {}: {:.4g}", e.name, e.step, e.value);
+}
+std::string text(const TrainingNoted &e)
+{
+    return e.text;
+}
+std::string text(const TrainingSaved &e)
+{
+    return fmt::format("Checkpoint written after {:.0f} s of work", e.worked);
+}
+std::string text(const TrainingChanged &e)
+{
+    return withDetail(fmt::format("Training {}", name(e.state)), e.detail);
+}
 
 void fill(Json &j, const RunStarted &e)
 {
@@ -177,6 +203,61 @@ void fill(Json &j, const RunEnded &e)
 {
     j["reason"] = name(e.reason);
     j["detail"] = e.detail;
+}
+Json numberOf(double value)
+{
+    return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+void fill(Json &j, const TrainingStarted &e)
+{
+    j["name"] = e.name;
+    j["command"] = e.command;
+    j["family"] = e.family;
+    j["recipe"] = e.recipe;
+    j["data"] = e.data;
+    j["out"] = e.out;
+    j["device"] = e.device;
+    j["build"] = e.build;
+    j["order"] = e.order;
+    j["lineage"] = e.lineage;
+    j["seed"] = e.seed;
+    j["threads"] = e.threads;
+    j["pid"] = e.pid;
+    j["worked_s"] = numberOf(e.worked);
+    j["wall_us"] = e.wall;
+    j["start_us"] = e.start;
+}
+void fill(Json &j, const TrainingProgress &e)
+{
+    j["what"] = e.what;
+    j["part"] = e.part < 0 ? Json(nullptr) : numberOf(e.part);
+    j["worked_s"] = numberOf(e.worked);
+}
+void fill(Json &j, const TrainingMetric &e)
+{
+    j["metric"] = e.name;
+    j["step"] = e.step;
+    j["value"] = numberOf(e.value);
+    j["earlier"] = e.earlier;
+}
+void fill(Json &j, const TrainingNoted &e)
+{
+    j["text"] = e.text;
+}
+void fill(Json &j, const TrainingSaved &e)
+{
+    j["file"] = e.file;
+    j["worked_s"] = numberOf(e.worked);
+}
+void fill(Json &j, const TrainingChanged &e)
+{
+    j["state"] = name(e.state);
+    j["detail"] = e.detail;
+    j["digest"] = e.digest;
+    j["version"] = e.version;
+    j["metrics"] = Json::object();
+    for (const auto &[metric, value] : e.metrics)
+        j["metrics"][metric] = numberOf(value);
 }
 
 } // namespace

@@ -95,6 +95,14 @@ struct Apply
         if (!state.ended)
             state.ended = e;
     }
+    template <class E>
+    requires requires(TrainingView &view, const E &e) { view.apply(e); }
+    void operator()(const E &e)
+    {
+        if (!state.training)
+            state.training.emplace();
+        state.training->apply(e);
+    }
 };
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "engine/base/digest.h"
 #include "engine/drill/judge.h"
 #include "engine/event/event.h"
+#include "engine/event/training_view.h"
 
 namespace engine {
 
@@ -84,6 +85,7 @@ struct RunState
     Judge judge;
     /// All there were, kept or not.
     std::uint64_t responsesSeen = 0, alertsSeen = 0, actsSeen = 0;
+    std::optional<TrainingView> training; ///< in the recording of a training only
 
     void apply(const Event &event);
     void apply(const RowView &row);
@@ -112,6 +114,7 @@ struct RunState
         a(responsesSeen);
         a(alertsSeen);
         a(actsSeen);
+        a(training);
     }
 };
 

@@ -72,6 +72,12 @@ Result<RegistryEntry> readEntry(const nlohmann::json &json, const std::string &f
     entry.gatePassed = *gate;
     entry.revoked = *revoked;
     entry.metrics = std::move(*metrics);
+    if (json.contains("served")) { // not in registries of before 2026-11-28
+        auto served = flag(json, "served", file);
+        if (!served)
+            return tl::unexpected(std::move(served.error()));
+        entry.served = *served;
+    }
     return entry;
 }
 
@@ -128,6 +134,9 @@ Result<> Registry::read()
                         "Version " + *name + " is named, but \"versions\" does not list it",
                         file().string());
     }
+    for (auto &entry : fresh.m_versions)
+        entry.served = entry.served || entry.version == fresh.m_serving
+                       || entry.version == fresh.m_previous || entry.version == fresh.m_reference;
     *this = std::move(fresh);
     return {};
 }
@@ -141,6 +150,7 @@ Result<> Registry::write() const
                             {"family", entry.family},
                             {"gate_passed", entry.gatePassed},
                             {"revoked", entry.revoked},
+                            {"served", entry.served},
                             {"metrics", entry.metrics}});
     const nlohmann::json json = {{"serving", m_serving},
                                  {"previous", m_previous},
@@ -220,6 +230,8 @@ Result<> Registry::add(const RegistryEntry &entry)
 
 void Registry::serve(const RegistryEntry &entry)
 {
+    for (auto &known : m_versions)
+        known.served = known.served || known.version == entry.version;
     const auto *old = find(m_serving);
     const auto *before = find(m_previous);
     const bool better = before && before->gatePassed && old && !old->gatePassed;

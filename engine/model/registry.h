@@ -14,6 +14,7 @@ struct RegistryEntry
     bool gatePassed = false; ///< its evaluation met the gate; only such a one becomes the reference
     bool revoked = false;
     std::map<std::string, double> metrics;
+    bool served = false; ///< has been promoted once
 };
 
 class Registry

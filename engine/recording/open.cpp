@@ -104,6 +104,13 @@ Result<TimelineSnapshot> readSeries(const std::filesystem::path &path, const Clo
     return snapshot;
 }
 
+bool isTrainingRecording(const std::filesystem::path &path, const Clock &clock)
+{
+    auto reader = RecordingReader::open(path, clock);
+    const auto facts = reader ? reader->meta() : tl::unexpected(reader.error());
+    return facts && facts->contains("training");
+}
+
 std::vector<ListedRecording> listRecordings(const std::filesystem::path &folder, const Clock &clock)
 {
     std::vector<ListedRecording> list;

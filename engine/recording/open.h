@@ -40,6 +40,9 @@ struct FoldedRun
                                                   std::int64_t to, int bins,
                                                   const std::vector<std::string> &series);
 
+/// It can be read, and it is one of a training (its `training` stands in the file's facts).
+[[nodiscard]] bool isTrainingRecording(const std::filesystem::path &path, const Clock &clock);
+
 struct ListedRecording
 {
     std::filesystem::path path;

@@ -92,7 +92,7 @@ struct Recorder::Impl
     // The recorder's own thread only.
     RowAssembler assembler;
     std::optional<MonoTime> origin;
-    std::vector<Item> early; ///< before RunStarted
+    std::vector<Item> early; ///< before the event that begins the file
     std::vector<Item> drained;
     MonoTime nextRow{0};
     MonoTime lastCommit{0}, lastCheckpoint{0}, lastLook{0}, retryAt{0};
@@ -154,8 +154,8 @@ void Recorder::Impl::take(Item item)
 {
     if (auto *payload = std::get_if<Payload>(&item.what)) {
         if (!origin) {
-            if (const auto *run = std::get_if<RunStarted>(payload)) {
-                const MonoTime start(run->start);
+            if (const auto begin = originOf(*payload)) {
+                const MonoTime start(*begin);
                 // The run's first event comes first, whatever arrived before it.
                 const auto t = early.empty() ? item.arrived : early.front().arrived;
                 writer.event(std::move(*payload), (t - start).count());

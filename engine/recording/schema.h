@@ -9,14 +9,14 @@ namespace engine::schema {
 inline constexpr std::uint32_t kApplicationId = 0x44524C31; // "DRL1"
 /// user_version = (minor << 16) | major. Another major is not read. A higher minor is read as far
 /// as we know it: it may add tables behind ours, chunk levels and kinds of events (then kFold
-/// changes too), and changes nothing that is there. 1.0 has no pyramid.
-inline constexpr std::uint32_t kMajor = 1, kMinor = 1;
+/// changes too), and changes nothing that is there. 1.0 has no pyramid, 1.1 no trainings.
+inline constexpr std::uint32_t kMajor = 1, kMinor = 2;
 inline constexpr std::uint32_t kVersion = (kMinor << 16) | kMajor;
 inline constexpr std::uint32_t kPyramidMinor = 1; ///< the first that has one
 inline constexpr std::int64_t kPageSize = 8192;
 
 /// What a keyframe's state means; a file of another number is folded from its own events only.
-inline constexpr std::string_view kFold = "2";
+inline constexpr std::string_view kFold = "3";
 
 /// How the batches are hashed (chain.h); a file of another number cannot be verified.
 inline constexpr std::string_view kChain = "2";

@@ -72,6 +72,16 @@ std::vector<Row> rows()
         {"link", "agent is not heard any more; 5 items were lost (EOF)",
          LinkChanged{"agent", "EOF", false, 5, 18}},
         {"end", "Run aborted (by guard)", RunEnded{EndReason::Aborted, "by guard", 19}},
+        {"training", "Training m1 of family mf goes on (after 12 s of work)",
+         TrainingStarted{"m1", "train", "mf", "default", "/d.txt", "/m1", "cpu", "0.1", "{}", "", 7,
+                         2, 4711, 12, 1'700'000'000'000'000, 5'000'000}},
+        {"progress", "25 %: epoch 2 of 8", TrainingProgress{"epoch 2 of 8", 0.25, 3.5, 20}},
+        {"metric", "train loss at 3: 4.061", TrainingMetric{"train loss", 3, 4.0612, false, 21}},
+        {"training-note", "3 lines were dropped", TrainingNoted{"3 lines were dropped", 22}},
+        {"checkpoint", "Checkpoint written after 30 s of work",
+         TrainingSaved{"/m1.checkpoint", 30.2, 23}},
+        {"training-state", "Training failed (no memory)",
+         TrainingChanged{TrainingState::Failed, "no memory", "", "", {{"ndcg@10", 0.25}}, 24}},
     };
 }
 
@@ -131,9 +141,10 @@ void TestEvent::unknownKindsAndValuesAreRefused()
     QVERIFY(decodePayload(1, bytes));
     QVERIFY(!decodePayload(std::variant_size_v<Payload>, bytes));
     QVERIFY(!decodePayload(UINT32_MAX, bytes));
-    const std::vector<Payload> bad = {PhaseChanged{static_cast<Phase>(7), 1},
-                                      RunEnded{static_cast<EndReason>(3), "", 1},
-                                      OperatorActed{static_cast<Act>(7), "", "", "", 1}};
+    const std::vector<Payload> bad = {
+        PhaseChanged{static_cast<Phase>(7), 1}, RunEnded{static_cast<EndReason>(3), "", 1},
+        OperatorActed{static_cast<Act>(7), "", "", "", 1},
+        TrainingChanged{static_cast<TrainingState>(5), "", "", "", {}, 1}};
     for (const auto &payload : bad)
         QVERIFY(
             !decodePayload(static_cast<std::uint32_t>(payload.index()), encodePayload(payload)));
@@ -146,7 +157,7 @@ void TestEvent::randomBytesNeverCrash()
         Bytes bytes(random.below(60));
         for (auto &byte : bytes) // small numbers make plausible lengths
             byte = static_cast<std::uint8_t>(random.below(random.below(2) ? 4 : 256));
-        const auto kind = static_cast<std::uint32_t>(random.below(12));
+        const auto kind = static_cast<std::uint32_t>(random.below(18));
         if (const auto payload = decodePayload(kind, bytes)) {
             QCOMPARE(encodePayload(*payload).size(), bytes.size());
             QVERIFY(!describe(*payload).empty());

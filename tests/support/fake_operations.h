@@ -20,8 +20,10 @@ public:
     std::vector<engine::RecordingSummary> runList;
     std::vector<engine::Check> checkList;
     engine::ShopStatus shopState;
-    std::vector<std::string> asked; ///< in order: "halt", "undo 1", "restart replica/2" ...
+    engine::Trainings *desk = nullptr; ///< given out as trainings(); outlives the window
+    std::vector<std::string> asked;    ///< in order: "halt", "undo 1", "restart replica/2" ...
 
+    [[nodiscard]] engine::Trainings *trainings() override { return desk; }
     std::vector<engine::DrillSummary> drills() override { return drillList; }
     std::vector<engine::RecordingSummary> recordings() override { return runList; }
     std::vector<engine::Check> checks() override { return checkList; }

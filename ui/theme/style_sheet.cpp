@@ -9,6 +9,7 @@ constexpr const char *kSheet = R"(
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px; }
 QFrame[card="true"] { background: $surface; border: 1px solid $border; border-radius: 6px; }
 QFrame[card="inset"] { background: $inset; border: 1px solid $border; border-radius: 6px; }
+QFrame[card="serving"] { background: $inset; border: 1px solid $ok; border-radius: 6px; }
 QFrame[card="side"] { background: $surface; border: none; border-left: 1px solid $border; }
 QFrame[rule="h"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
 QFrame[rule="v"] { background: $border; border: none; max-width: 1px; min-width: 1px; }
@@ -71,6 +72,17 @@ QLineEdit { background: $inset; border: 1px solid $control; border-radius: 4px;
     selection-color: $onAccent; }
 QLineEdit:focus { border: 2px solid $accent; padding: 0px 7px; min-height: 28px; }
 QLineEdit:disabled { color: $textDisabled; border-color: $border; }
+QSpinBox { background: $inset; border: 1px solid $control; border-radius: 4px;
+    padding: 0px 8px; min-height: 28px; selection-background-color: $accentFill;
+    selection-color: $onAccent; }
+QSpinBox:focus { border: 2px solid $accent; padding: 0px 7px; min-height: 26px; }
+QSlider::groove:horizontal { background: $raised; height: 4px; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: $accent; height: 4px; border-radius: 2px; }
+QSlider::handle:horizontal { background: $surface; border: 2px solid $accent; width: 10px;
+    margin: -5px 0; border-radius: 7px; }
+QSlider::handle:horizontal:focus { border-color: $text; }
+QSlider::sub-page:horizontal:disabled { background: $raised; }
+QSlider::handle:horizontal:disabled { border-color: $control; }
 
 QTableView { background: $surface; border: none; gridline-color: transparent;
     selection-background-color: $select; selection-color: $text; outline: 0; }
