@@ -85,6 +85,10 @@ public:
     }
 
 private:
+    [[nodiscard]] grpc::Status named(const std::string &model, const std::string &version) const
+    {
+        return checkName(model, version, model == kRecommend || m_core.plain.serves(model));
+    }
     /// What an application takes is its model's to say.
     grpc::ServerUnaryReactor *askReplica(grpc::CallbackServerContext *context,
                                          const inference::ModelMetadataRequest &request,
