@@ -1,7 +1,10 @@
 #include "engine/training/rank_metrics.h"
 
+#include "engine/scoring/lanes.h"
+
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 
@@ -13,6 +16,34 @@ double gain(std::size_t rank)
     return 1.0 / std::log2(1.0 + static_cast<double>(rank));
 }
 
+/// Below so many labels a pass over the scores for each is faster than one pass that searches.
+constexpr std::size_t kFewLabels = 32;
+
+/// Written as "not below", so that NaN counts against the model too.
+DRILLROOM_INLINE std::size_t notBelowBody(std::span<const float> scores, float mark)
+{
+    using Counts = std::int32_t __attribute__((vector_size(32)));
+    Counts counts = {};
+    const Lanes marks = Lanes{} + mark;
+    std::size_t i = 0;
+    for (; i + kLaneCount <= scores.size(); i += kLaneCount)
+        counts -= ~(lanesAt(scores.data() + i) < marks); // a truth is -1
+    std::size_t sum = 0;
+    for (std::size_t l = 0; l < kLaneCount; ++l)
+        sum += static_cast<std::size_t>(counts[l]);
+    for (; i < scores.size(); ++i)
+        sum += !(scores[i] < mark) ? 1 : 0;
+    return sum;
+}
+std::size_t notBelowPlain(std::span<const float> scores, float mark)
+{
+    return notBelowBody(scores, mark);
+}
+DRILLROOM_WIDE std::size_t notBelowWide(std::span<const float> scores, float mark)
+{
+    return notBelowBody(scores, mark);
+}
+
 } // namespace
 
 std::size_t rankAgainstModel(std::span<const float> scores, std::span<const std::int64_t> masked,
@@ -21,10 +52,7 @@ std::size_t rankAgainstModel(std::span<const float> scores, std::span<const std:
     if (std::binary_search(masked.begin(), masked.end(), static_cast<std::int64_t>(label)))
         return scores.size() + 1;
     const float mark = scores[label];
-    // Written as "not below", so that NaN counts against the model too.
-    std::size_t rank = 0;
-    for (const float score : scores)
-        rank += !(score < mark) ? 1 : 0;
+    std::size_t rank = hasWide() ? notBelowWide(scores, mark) : notBelowPlain(scores, mark);
     for (const auto item : masked)
         rank -= !(scores[static_cast<std::size_t>(item)] < mark) ? 1 : 0;
     return rank;
@@ -34,6 +62,13 @@ std::vector<std::size_t> ranksAgainstModel(std::span<const float> scores,
                                            std::span<const std::int64_t> masked,
                                            std::span<const std::uint32_t> labels)
 {
+    if (labels.size() < kFewLabels) {
+        std::vector<std::size_t> ranks(labels.size());
+        std::transform(labels.begin(), labels.end(), ranks.begin(), [&](std::uint32_t label) {
+            return rankAgainstModel(scores, masked, label);
+        });
+        return ranks;
+    }
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     std::vector<std::size_t> order(labels.size());
     std::iota(order.begin(), order.end(), std::size_t{0});

@@ -12,6 +12,7 @@
 
 #include <QTemporaryDir>
 #include <QtTest>
+#include <algorithm>
 #include <cmath>
 
 using namespace engine;
@@ -85,21 +86,31 @@ void TestEvaluate::onePassRanksLikeOneByOne()
 {
     Random random(1, 2);
     for (int round = 0; round < 200; ++round) {
-        std::vector<float> scores(30);
+        // Few labels and many are ranked in different ways.
+        const std::size_t count = round % 2 == 0 ? 30 : 301;
+        std::vector<float> scores(count);
         for (auto &score : scores)
             score = random.below(20) == 0 ? NAN : static_cast<float>(random.below(8));
         std::vector<std::int64_t> masked;
         std::vector<std::uint32_t> labels;
-        for (std::int64_t i = 0; i < 30; ++i) {
+        for (std::size_t i = 0; i < count; ++i) {
             if (random.below(4) == 0)
-                masked.push_back(i);
+                masked.push_back(static_cast<std::int64_t>(i));
             else if (random.below(3) == 0)
                 labels.push_back(static_cast<std::uint32_t>(i));
         }
         const auto ranks = ranksAgainstModel(scores, masked, labels);
         QCOMPARE(ranks.size(), labels.size());
-        for (std::size_t i = 0; i < labels.size(); ++i)
-            QCOMPARE(ranks[i], rankAgainstModel(scores, masked, labels[i]));
+        for (std::size_t l = 0; l < labels.size(); ++l) {
+            std::size_t rank = 0;
+            for (std::size_t i = 0; i < count; ++i) {
+                const bool isMasked =
+                    std::binary_search(masked.begin(), masked.end(), static_cast<std::int64_t>(i));
+                rank += !isMasked && !(scores[i] < scores[labels[l]]) ? 1 : 0;
+            }
+            QCOMPARE(ranks[l], rank);
+            QCOMPARE(rankAgainstModel(scores, masked, labels[l]), rank);
+        }
     }
 }
 
