@@ -214,7 +214,7 @@ QWidget *RegistryBoard::card(const engine::ShopModels &shop, const engine::ShopM
         auto *values = new QHBoxLayout;
         values->addWidget(makeLabel(figure->name, "secondary", (id + "FigureLabel").c_str(), frame),
                           1);
-        row->addWidget(
+        values->addWidget(
             makeLabel(numberText(figure->value, 4), "strong", (id + "ValueLabel").c_str(), frame));
         layout->addLayout(values);
     }
