@@ -189,7 +189,7 @@ void CurveChart::show(const engine::TrainingView &view, const std::vector<std::s
         values.note = tr("best %1 at %2").arg(numberText(first.best, 4)).arg(first.bestStep);
     TimeAxis axis;
     axis.from = std::min(0.0, values.x.front());
-    axis.to = std::max(5.0, values.x.back());
+    axis.to = std::max(10.0, values.x.back());
     Overlay overlay;
     overlay.playhead = values.x.back();
     overlay.valuesInGutter = true;

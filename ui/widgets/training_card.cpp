@@ -202,7 +202,9 @@ void TrainingCard::showFacts(const engine::TrainingView &view,
     facts << tr("worked %1").arg(spanText(view.progress.worked));
     if (view.started.worked > 0)
         facts << tr("resumed after %1").arg(spanText(view.started.worked));
-    facts << tr("%1, %2 threads").arg(qs(view.started.device)).arg(view.started.threads);
+    const auto threads = view.started.threads;
+    facts << tr("%1, %2").arg(qs(view.started.device),
+                              threads == 1 ? tr("1 thread") : tr("%1 threads").arg(threads));
     facts << tr("data %1").arg(QFileInfo(qs(view.started.data)).fileName());
     if (view.saves > 0)
         facts << tr("checkpoint at %1").arg(spanText(view.saved.worked));
