@@ -49,7 +49,7 @@ private:
     engine::SigningKey m_key; ///< before the recorder, which seals with it
     const engine::Clock &m_clock;
     std::unique_ptr<engine::Recorder> m_recorder;
-    std::int64_t m_said = INT64_MIN;
+    std::int64_t m_said = 0; ///< when the newest progress was
     bool m_isOver = false;
 };
 

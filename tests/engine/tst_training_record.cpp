@@ -88,6 +88,8 @@ void TestTrainingRecord::aTrainingIsRecordedAndSealed()
     QCOMPARE(view.state, TrainingState::Finished);
     QCOMPARE(view.ended.digest, std::string("abcdef"));
     QCOMPARE(view.ended.metrics.at("ndcg@10"), 0.05);
+    QVERIFY(view.progress.what.starts_with("epoch "));
+    QVERIFY(view.progress.part > 0 && view.progress.worked > 0);
     QCOMPARE(view.curves.size(), std::size_t(2));
     const auto &loss = view.curves.at("train loss");
     QCOMPARE(loss.steps, (std::vector<std::int64_t>{1, 2, 3, 4, 5}));

@@ -32,9 +32,16 @@ std::vector<std::string> curvesThat(const engine::TrainingView &view, Wanted wan
     for (const auto &[name, curve] : view.curves)
         if (wanted(name))
             names.push_back(name);
-    // More points first: a single figure of the end is no curve.
+    // More points first: a single figure of the end is no curve. Then what models are chosen by.
+    const auto rank = [](const std::string &name) {
+        const auto *end = std::end(kMain);
+        return std::find_if(std::begin(kMain), end,
+                            [&](const char *word) { return has(name, word); })
+               - std::begin(kMain);
+    };
     std::stable_sort(names.begin(), names.end(), [&](const auto &a, const auto &b) {
-        return view.curves.at(a).seen > view.curves.at(b).seen;
+        const auto seenA = view.curves.at(a).seen, seenB = view.curves.at(b).seen;
+        return seenA != seenB ? seenA > seenB : rank(a) < rank(b);
     });
     names.resize(std::min(names.size(), kMostCurves));
     return names;

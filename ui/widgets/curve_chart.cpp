@@ -16,7 +16,7 @@ namespace ui {
 namespace {
 
 constexpr Series kColours[] = {PrimaryPath, P99, Quality, StandbyPath};
-constexpr int kRight = 16;
+constexpr int kRight = 116; ///< names and newest values of the curves
 
 /// Round places between two values, at most four of them.
 std::vector<double> valueTicks(double low, double high)
@@ -189,9 +189,10 @@ void CurveChart::show(const engine::TrainingView &view, const std::vector<std::s
         values.note = tr("best %1 at %2").arg(numberText(first.best, 4)).arg(first.bestStep);
     TimeAxis axis;
     axis.from = std::min(0.0, values.x.front());
-    axis.to = std::max(5.0, values.x.back() * 1.15);
+    axis.to = std::max(10.0, values.x.back());
     Overlay overlay;
     overlay.playhead = values.x.back();
+    overlay.valuesInGutter = true;
     m_labels->show(axis);
     m_view->show(axis, std::move(values), overlay);
 }

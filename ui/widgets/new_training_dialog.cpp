@@ -36,6 +36,7 @@ NewTrainingDialog::NewTrainingDialog(const std::vector<std::string> &recipes, QW
     m_data->setPlaceholderText(tr("a file: lists, pairs, csv, libsvm or jsonl"));
     m_data->setAccessibleName(tr("Data file"));
     auto *row = new QHBoxLayout;
+    row->setSpacing(8);
     row->addWidget(m_data, 1);
     auto *browse = named(new QPushButton(tr("Browse ..."), this), "trainingDataButton");
     row->addWidget(browse);
@@ -51,10 +52,12 @@ NewTrainingDialog::NewTrainingDialog(const std::vector<std::string> &recipes, QW
     m_seed = named(new QSpinBox(this), "trainingSeedSpin");
     m_seed->setRange(0, 1'000'000'000);
     m_seed->setValue(1);
+    m_seed->setButtonSymbols(QAbstractSpinBox::NoButtons);
     form->addRow(tr("Seed"), m_seed);
     m_minutes = named(new QSpinBox(this), "trainingMinutesSpin");
     m_minutes->setRange(1, 60 * 24 * 7);
     m_minutes->setValue(30);
+    m_minutes->setButtonSymbols(QAbstractSpinBox::NoButtons);
     m_minutes->setSuffix(tr(" min"));
     form->addRow(tr("Time limit"), m_minutes);
     m_out = named(new QLineEdit(this), "trainingOutEdit");

@@ -211,12 +211,12 @@ QWidget *RegistryBoard::card(const engine::ShopModels &shop, const engine::ShopM
     head->addWidget(digest);
     layout->addLayout(head);
     if (const auto figure = mainFigure(entry.metrics)) {
-        auto *row = new QHBoxLayout;
-        row->addWidget(makeLabel(figure->name, "secondary", (id + "FigureLabel").c_str(), frame),
-                       1);
-        row->addWidget(
+        auto *values = new QHBoxLayout;
+        values->addWidget(makeLabel(figure->name, "secondary", (id + "FigureLabel").c_str(), frame),
+                          1);
+        values->addWidget(
             makeLabel(numberText(figure->value, 4), "strong", (id + "ValueLabel").c_str(), frame));
-        layout->addLayout(row);
+        layout->addLayout(values);
     }
     const bool isWarning = !entry.gatePassed || entry.revoked || !model.isSigned;
     const QString remark = entry.revoked       ? tr("revoked")
@@ -225,8 +225,18 @@ QWidget *RegistryBoard::card(const engine::ShopModels &shop, const engine::ShopM
                            : model.isReference ? tr("reference of quality")
                            : model.isPrevious  ? tr("served before this one")
                                                : tr("passed its gate");
-    layout->addWidget(makeLabel(remark, isWarning ? "warning" : "secondary",
-                                (id + "RemarkLabel").c_str(), frame));
+    auto *row = new QHBoxLayout;
+    row->setSpacing(6);
+    if (isWarning) {
+        auto *mark = named(new QLabel(frame), (id + "RemarkIcon").c_str());
+        mark->setPixmap(
+            iconPixmap(QStringLiteral("warning"), tokens().warning, 14, devicePixelRatioF()));
+        row->addWidget(mark);
+    }
+    row->addWidget(
+        makeLabel(remark, isWarning ? "warning" : "secondary", (id + "RemarkLabel").c_str(), frame),
+        1);
+    layout->addLayout(row);
     const auto version = qs(entry.version);
     const auto shopName = qs(shop.shop);
     const bool mayServe = !entry.revoked && model.isSigned && entry.gatePassed;

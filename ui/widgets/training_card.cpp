@@ -75,12 +75,14 @@ TrainingCard::TrainingCard(QWidget *parent) : QFrame(parent)
 
     auto *row = new QHBoxLayout;
     row->setSpacing(10);
+    m_mark = named(new QLabel(this), "trainingStateIcon");
     m_state = makeLabel({}, "muted", "trainingStateLabel", this);
     m_bar = named(new ShareBar(this), "trainingBar");
     m_bar->setFixedSize(160, 4);
     m_progress = makeLabel({}, "strong", "trainingProgressLabel", this);
     m_what = makeLabel({}, "muted", "trainingWhatLabel", this);
     m_what->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    row->addWidget(m_mark);
     row->addWidget(m_state);
     row->addWidget(m_bar);
     row->addWidget(m_progress);
@@ -150,6 +152,7 @@ void TrainingCard::clear(const QString &why)
     m_title->setText(tr("No training chosen"));
     for (auto *label : {m_about, m_what, m_progress, m_facts, m_notes, m_moment})
         label->clear();
+    m_mark->clear();
     m_state->setText(why);
     setRole(m_state, "muted");
     m_bar->hide();
@@ -186,6 +189,7 @@ void TrainingCard::showFacts(const engine::TrainingView &view,
     const auto word = trainingWord(summary);
     m_title->setText(qs(view.started.name));
     m_about->setText(aboutText(view));
+    m_mark->setPixmap(iconPixmap(word.icon, toneColour(word.tone), 14, devicePixelRatioF()));
     m_state->setText(word.word);
     setRole(m_state, roleOf(word.tone));
     m_bar->setVisible(view.progress.part >= 0 && !view.isOver());
@@ -198,7 +202,9 @@ void TrainingCard::showFacts(const engine::TrainingView &view,
     facts << tr("worked %1").arg(spanText(view.progress.worked));
     if (view.started.worked > 0)
         facts << tr("resumed after %1").arg(spanText(view.started.worked));
-    facts << tr("%1, %2 threads").arg(qs(view.started.device)).arg(view.started.threads);
+    const auto threads = view.started.threads;
+    facts << tr("%1, %2").arg(qs(view.started.device),
+                              threads == 1 ? tr("1 thread") : tr("%1 threads").arg(threads));
     facts << tr("data %1").arg(QFileInfo(qs(view.started.data)).fileName());
     if (view.saves > 0)
         facts << tr("checkpoint at %1").arg(spanText(view.saved.worked));

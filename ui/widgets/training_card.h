@@ -48,8 +48,9 @@ private:
     void showFacts(const engine::TrainingView &view, const engine::TrainingSummary &summary);
     void fillTable(const engine::TrainingView &view);
 
-    QLabel *m_title = nullptr, *m_about = nullptr, *m_state = nullptr, *m_what = nullptr,
-           *m_progress = nullptr, *m_facts = nullptr, *m_notes = nullptr, *m_moment = nullptr;
+    QLabel *m_title = nullptr, *m_about = nullptr, *m_mark = nullptr, *m_state = nullptr,
+           *m_what = nullptr, *m_progress = nullptr, *m_facts = nullptr, *m_notes = nullptr,
+           *m_moment = nullptr;
     ShareBar *m_bar = nullptr;
     QPushButton *m_pause = nullptr, *m_resume = nullptr, *m_stop = nullptr;
     CurveChart *m_loss = nullptr, *m_validation = nullptr;
