@@ -46,6 +46,11 @@ QString word(Word value)
 struct Line
 {
     std::int64_t start;
+    template <class OfTraining>
+    std::string operator()(const OfTraining &) const // no run has any
+    {
+        return "training";
+    }
     std::string operator()(const RunStarted &e) const { return "run " + e.shop; }
     std::string operator()(const PhaseChanged &e) const
     {
