@@ -8,6 +8,7 @@
 
 #include <QTemporaryDir>
 
+using namespace engine;
 using test::Bed;
 
 namespace {
@@ -139,10 +140,10 @@ void TestGatewayApplications::eachHasItsOwnLastWord()
     QVERIFY2(found.status.ok(), found.status.error_message().c_str());
     QCOMPARE(found.path(), std::string("popularity"));
     QCOMPARE(fallbackOf(found), std::string("list"));
-    QCOMPARE(products(found), (QStringList{"a", "b"}));
+    QCOMPARE(products(found), (QStringList{QStringLiteral("a"), QStringLiteral("b")}));
     const auto none = bed.ask(search("zebra"));
     QCOMPARE(fallbackOf(none), std::string("popular"));
-    QCOMPARE(products(none), (QStringList{"c", "b"}));
+    QCOMPARE(products(none), (QStringList{QStringLiteral("c"), QStringLiteral("b")}));
     const auto shown = bed.ask(ads());
     QCOMPARE(fallbackOf(shown), std::string("base-rate"));
     const auto &scores = shown.reply.outputs(0).contents().fp32_contents();
@@ -213,7 +214,7 @@ void TestGatewayApplications::wrongRequestsAreNamed()
     bed.replicas[0]->mood = test::Mood::Fails;
     said = bed.ask(search("lamp", 0));
     QCOMPARE(int(said.status.error_code()), int(grpc::StatusCode::INVALID_ARGUMENT));
-    QVERIFY(QString::fromStdString(said.status.error_message()).contains("\"k\""));
+    QVERIFY(QString::fromStdString(said.status.error_message()).contains(QLatin1String("\"k\"")));
 }
 
 void TestGatewayApplications::aShopWithoutThemKnowsThemNot()
