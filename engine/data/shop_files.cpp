@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -238,7 +239,7 @@ Result<> writeExpected(const std::filesystem::path &folder, const std::string &d
 }
 
 Result<std::vector<float>> readExpected(const std::filesystem::path &folder,
-                                        const std::string &digest)
+                                        const std::string &digest, float most)
 {
     const auto file = expectedFile(folder, digest);
     auto in = ByteFileReader::open(file, kExpected, kLargest);
@@ -249,8 +250,8 @@ Result<std::vector<float>> readExpected(const std::filesystem::path &folder,
     const auto count = in->u64();
     auto values = in->all<float>(count);
     for (std::size_t i = 0; i < values.size() && in->ok(); ++i) {
-        if (!(values[i] >= 0 && values[i] <= 1.001f))
-            in->fault("row " + std::to_string(i) + " is no quality between 0 and 1",
+        if (!(values[i] >= 0 && values[i] <= most + 0.001f))
+            in->fault(fmt::format("row {} is no quality between 0 and {:g}", i, most),
                       (values.size() - i) * sizeof(float));
     }
     return checked(in->finish(), std::move(values));

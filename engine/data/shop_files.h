@@ -45,8 +45,9 @@ struct ShopInfo
 
 [[nodiscard]] Result<> writeExpected(const std::filesystem::path &folder, const std::string &digest,
                                      std::span<const float> expected);
+/// A quality is at most 1; what an answer of another application can earn may be more (`most`).
 [[nodiscard]] Result<std::vector<float>> readExpected(const std::filesystem::path &folder,
-                                                      const std::string &digest);
+                                                      const std::string &digest, float most = 1);
 
 /// Every item exactly once, best first.
 [[nodiscard]] Result<> writePopularity(const std::filesystem::path &folder,

@@ -38,7 +38,12 @@ Result<std::vector<ApplicationTrace>> readOthers(const NodeConfig &config)
         if (!requests)
             return tl::unexpected(requests.error());
         trace.requests = std::move(*requests);
-        auto expected = readExpected(folder, each.at("reference").get<std::string>());
+        // Of ads the clicks of all slots that are shown.
+        std::size_t most = 1;
+        for (const auto &request : trace.requests.ads)
+            most = std::max(most, request.appeal.size());
+        auto expected =
+            readExpected(folder, each.at("reference").get<std::string>(), static_cast<float>(most));
         if (!expected)
             return tl::unexpected(expected.error());
         const bool isOwn = trace.name == "search" ? !trace.requests.search.empty()
