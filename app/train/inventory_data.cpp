@@ -5,6 +5,7 @@
 #include "engine/scoring/demand_forecaster.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace app {
 namespace {
@@ -80,6 +81,21 @@ public:
 private:
     [[nodiscard]] int firstDay() const { return m_demand.size().days - kHorizon * kWeeks; }
 
+    /// Of a column, as a number and as the text that stands in the file.
+    [[nodiscard]] std::pair<float, std::string> valueOf(const std::string &column, int product,
+                                                        int day) const
+    {
+        const auto law = m_demand.day(product, day);
+        if (column == "category")
+            return {std::numeric_limits<float>::quiet_NaN(), m_demand.category(product)};
+        if (column == "price")
+            return {static_cast<float>(law.priceCents) / 100.0F, ""};
+        const bool isOn = column == "promotion"   ? law.isPromoted
+                          : column == "stock_out" ? law.stock < DemandDay::kFull
+                                                  : false;
+        return {isOn ? 1.0F : 0.0F, isOn ? "1" : "0"};
+    }
+
     [[nodiscard]] DemandRequest requestOf(const Forecaster &model, int product, int day) const
     {
         DemandRequest out;
@@ -92,18 +108,13 @@ private:
         for (int d = day; d < day + kHorizon; ++d)
             out.sold.push_back(static_cast<float>(m_demand.sold(product, d)));
         for (const auto &column : model.columns()) {
-            if (!column.isKnown)
-                continue;
             std::vector<float> numbers;
             std::vector<std::string> texts;
-            for (int d = begin; d < day + kHorizon; ++d) {
-                const auto law = m_demand.day(product, d);
-                const bool isPrice = column.name == "price";
-                numbers.push_back(isPrice ? static_cast<float>(law.priceCents) / 100.0F
-                                          : static_cast<float>(law.isPromoted));
-                texts.push_back(column.name == "category" ? m_demand.category(product)
-                                : law.isPromoted          ? "1"
-                                                          : "0");
+            // What is not known in advance ends with the history.
+            for (int d = begin; d < (column.isKnown ? day + kHorizon : day); ++d) {
+                const auto [number, text] = valueOf(column.name, product, d);
+                numbers.push_back(number);
+                texts.push_back(text);
             }
             if (column.isCategory)
                 out.query.plan[column.name] = std::move(texts);

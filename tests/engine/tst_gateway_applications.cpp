@@ -9,6 +9,7 @@
 #include <QTemporaryDir>
 
 using namespace engine;
+using namespace engine;
 using test::Bed;
 
 namespace {

@@ -52,8 +52,9 @@ public:
                 reactor->Finish({grpc::StatusCode::UNAVAILABLE, "told to"});
                 return reactor;
             }
+            const auto question = *readAds(*request);
             std::vector<float> scores;
-            for (const auto &row : (*readAds(*request))->rowTexts)
+            for (const auto &row : question->rowTexts)
                 scores.push_back(isGood ? std::stof(row[0]) : -std::stof(row[0]));
             writeAds(*request, scores, *reply);
         } else if (request->model_name() == "inventory") {

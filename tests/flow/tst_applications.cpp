@@ -28,11 +28,11 @@ const QStringList kAll{QStringLiteral("recommend"), QStringLiteral("search"), QS
 
 void TestApplications::initTestCase()
 {
-    const auto made =
-        m_place.ctl({QStringLiteral("shop"), QStringLiteral("create"), QStringLiteral("four"),
-                     QStringLiteral("--from"), QStringLiteral("synthetic:tiny"),
-                     QStringLiteral("--applications"), kAll.join(','), QStringLiteral("--json")},
-                    600'000);
+    const auto made = m_place.ctl(
+        {QStringLiteral("shop"), QStringLiteral("create"), QStringLiteral("four"),
+         QStringLiteral("--from"), QStringLiteral("synthetic:tiny"),
+         QStringLiteral("--applications"), kAll.join(QLatin1Char(',')), QStringLiteral("--json")},
+        600'000);
     QVERIFY2(made.exit == 0, made.err);
 }
 
@@ -72,12 +72,13 @@ double TestApplications::sum(const QString &record, const QString &series, doubl
         qWarning().noquote() << made.err;
         return -1;
     }
-    const auto lines = QString::fromUtf8(file.readAll()).split('\n', Qt::SkipEmptyParts);
-    const auto column = lines.first().split(',').indexOf(series);
+    const auto lines =
+        QString::fromUtf8(file.readAll()).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    const auto column = lines.first().split(QLatin1Char(',')).indexOf(series);
     double sum = 0;
     for (const auto &line : lines.mid(1)) {
         bool isNumber = false;
-        const auto value = line.split(',').value(column).toDouble(&isNumber);
+        const auto value = line.split(QLatin1Char(',')).value(column).toDouble(&isNumber);
         sum += isNumber ? value : 0;
     }
     return column > 0 ? sum : -1;
