@@ -41,10 +41,10 @@ struct RecorderStatus
 };
 
 /// The only writer of its file. append and attach may be called from every thread and only enqueue.
-/// Events get their time when they arrive here: microseconds since the start that RunStarted or TrainingStarted names, never
-/// decreasing. What arrives before RunStarted is kept and written behind it, with negative times
-/// where it was earlier. Errors of the disk show in status() and never throw; a commit is tried
-/// again each second.
+/// Events get their time when they arrive here: microseconds since the start that RunStarted or
+/// TrainingStarted names, never decreasing. What arrives before RunStarted is kept and written
+/// behind it, with negative times where it was earlier. Errors of the disk show in status() and
+/// never throw; a commit is tried again each second.
 class Recorder final : public RunSink
 {
 public:
