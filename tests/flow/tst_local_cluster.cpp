@@ -261,7 +261,8 @@ void TestLocalCluster::haltRefusesUntilReleased()
 {
     mark();
     const auto freeze = spec("process.freeze", "replica/1", Micros{20'000'000});
-    QVERIFY(m_cluster->applyFault(freeze));
+    const auto applied = m_cluster->applyFault(freeze);
+    QVERIFY2(applied, applied ? "" : applied.error().text().c_str());
     const support::GivenTime time;
     QVERIFY(haltOverSocket(Paths::fromEnvironment()));
     QCOMPARE(m_auditor->stopped().size(), 0);
