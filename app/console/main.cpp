@@ -2,6 +2,7 @@
 
 #include "app/console/console_operations.h"
 #include "app/console/halt_now.h"
+#include "engine/drill/drill_file.h"
 #include "engine/model/torch_module.h"
 #include "ui/main_window.h"
 #include "ui/session/background.h"
@@ -60,7 +61,7 @@ std::optional<Options> parse(const QApplication &application)
     option("open", "A recording to play", "file");
     option("page", "home, live, playback or models", "page");
     option("theme", "dark or light", "theme", QStringLiteral("dark"));
-    option("start-drill", "A drill to start at once", "file");
+    option("start-drill", "A drill to start at once, by name or file", "drill");
     option("screenshot", "Save a picture of the window, then quit", "file");
     option("after", "Milliseconds before the picture is taken", "ms", QStringLiteral("3000"));
     parser.addOption(
@@ -149,11 +150,19 @@ int main(int argc, char **argv)
     QApplication application(argc, argv);
     QApplication::setApplicationName(QStringLiteral("drillroom"));
     QApplication::setApplicationVersion(QStringLiteral(DRILLROOM_VERSION));
-    const auto options = parse(application);
+    auto options = parse(application);
     if (!options)
         return kExitUsage;
     ui::applyTheme(application, options->scheme);
     const auto paths = engine::Paths::fromEnvironment();
+    if (!options->drill.isEmpty()) {
+        const auto drill = engine::findDrill(options->drill.toStdString(), paths.drills);
+        if (!drill) {
+            std::fprintf(stderr, "drillroom: %s\n", drill.error().text().c_str());
+            return engine::exitCode(drill.error().code);
+        }
+        options->drill = QString::fromStdString(drill->string());
+    }
     console::ConsoleOperations operations(paths, options->shop, engine::systemClock());
     int result = 0;
     {
