@@ -5,6 +5,7 @@
 #include "engine/serving/gateway_exchange.h"
 #include "engine/serving/gateway_health.h"
 #include "engine/serving/health_prober.h"
+#include "engine/serving/kserve_tensors.h"
 #include "engine/serving/settings_keeper.h"
 
 #include <fmt/format.h>
@@ -71,16 +72,10 @@ public:
             return askReplica(context, *request, reply);
         reply->set_name(request->name());
         reply->set_platform("drillroom");
-        const auto tensor = [](auto *to, const char *name, const char *type,
-                               std::initializer_list<std::int64_t> shape) {
-            to->set_name(name);
-            to->set_datatype(type);
-            to->mutable_shape()->Add(shape.begin(), shape.end());
-        };
-        tensor(reply->add_inputs(), "history", "INT64", {-1, -1});
-        tensor(reply->add_inputs(), "k", "INT32", {1});
-        tensor(reply->add_outputs(), "items", "INT64", {-1, -1});
-        tensor(reply->add_outputs(), "scores", "FP32", {-1, -1});
+        describeTensor(*reply->add_inputs(), "history", "INT64", {-1, -1});
+        describeTensor(*reply->add_inputs(), "k", "INT32", {1});
+        describeTensor(*reply->add_outputs(), "items", "INT64", {-1, -1});
+        describeTensor(*reply->add_outputs(), "scores", "FP32", {-1, -1});
         return done(context);
     }
 

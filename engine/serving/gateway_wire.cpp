@@ -18,7 +18,8 @@ static_assert(std::endian::native == std::endian::little, "raw contents are litt
 
 constexpr std::int64_t kMostRows = 4096, kMostCells = 1 << 20;
 
-constexpr std::string_view kOutputs[] = {"items", "scores"};
+constexpr std::string_view kInputs[] = {"history", "shopper", "h", "k"},
+                           kOutputs[] = {"items", "scores"};
 
 grpc::Status invalid(std::string message)
 {
@@ -123,15 +124,15 @@ grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
             checkName(from.model_name(), from.model_version(), from.model_name() == kRecommend);
         !named.ok())
         return named;
+    if (const auto inputs = checkInputs(from, kInputs); !inputs)
+        return invalid(inputs.error().message);
+    if (const auto outputs = checkOutputs(from, kOutputs); !outputs)
+        return invalid(outputs.error().message);
     to.raw = from.raw_input_contents_size() > 0;
     bool hasHistory = false, hasShopper = false, hasH = false, hasK = false;
     std::vector<std::int64_t> values;
     for (int i = 0; i < from.inputs_size(); ++i) {
         const auto &input = from.inputs(i);
-        for (int j = 0; j < i; ++j)
-            if (from.inputs(j).name() == input.name())
-                return invalid(
-                    fmt::format("Input \"{}\" is there twice; send it once", input.name()));
         if (!holdsOnly(input.contents(), input.datatype()))
             return invalid(fmt::format("Input \"{}\" holds values of another type than its "
                                        "datatype; send those alone",
@@ -157,20 +158,14 @@ grpc::Status readInfer(const ModelInferRequest &from, GatewayRequest &to)
                 return invalid(fmt::format("Input \"k\" is {}; send 1 to {}", value, kMostK));
             to.k = static_cast<std::int32_t>(value);
             hasK = true;
-        } else if (input.name() == "shopper" || input.name() == "h") {
+        } else { // shopper or h
             if (value < 0 || value > std::int64_t{UINT32_MAX})
                 return invalid(
                     fmt::format("Input \"{}\" is {}; send 0 or more", input.name(), value));
             (input.name() == "h" ? to.h : to.shopper) = static_cast<std::uint32_t>(value);
             (input.name() == "h" ? hasH : hasShopper) = true;
-        } else {
-            return invalid(fmt::format("Input \"{}\" is unknown; send history and k, or shopper, "
-                                       "h and k",
-                                       input.name()));
         }
     }
-    if (const auto outputs = checkOutputs(from, kOutputs); !outputs)
-        return invalid(outputs.error().message);
     if (!hasK || hasHistory == (hasShopper || hasH) || hasShopper != hasH)
         return invalid("Send the inputs history and k, or shopper, h and k");
     to.byShopper = hasShopper;
@@ -206,18 +201,9 @@ void writeLists(std::span<const std::int64_t> items, std::span<const float> scor
 {
     to.clear_outputs();
     to.clear_raw_output_contents();
-    auto *list = to.add_outputs();
-    list->set_name("items");
-    list->set_datatype("INT64");
-    list->add_shape(rows);
-    list->add_shape(k);
-    list->mutable_contents()->mutable_int64_contents()->Add(items.begin(), items.end());
-    auto *values = to.add_outputs();
-    values->set_name("scores");
-    values->set_datatype("FP32");
-    values->add_shape(rows);
-    values->add_shape(k);
-    values->mutable_contents()->mutable_fp32_contents()->Add(scores.begin(), scores.end());
+    const std::int64_t shape[] = {rows, k};
+    addOutput(to, false, "items", shape, items);
+    addOutput(to, false, "scores", shape, scores);
 }
 
 bool isComplete(const ModelInferResponse &reply, std::int64_t rows, std::int32_t k)

@@ -142,27 +142,22 @@ bool contains(std::span<const std::string_view> names, std::string_view name)
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-inference::ModelInferResponse::InferOutputTensor &addTensor(inference::ModelInferResponse &reply,
-                                                            std::string_view name,
-                                                            std::string_view datatype,
-                                                            std::span<const std::int64_t> shape)
+/// Of a request, of a reply, or of a model's metadata: name, type and shape are set alike.
+template <class Tensor>
+Tensor &set(Tensor &tensor, std::string_view name, std::string_view datatype,
+            std::span<const std::int64_t> shape)
 {
-    auto &output = *reply.add_outputs();
-    output.set_name(std::string(name));
-    output.set_datatype(std::string(datatype));
-    output.mutable_shape()->Add(shape.begin(), shape.end());
-    return output;
+    tensor.set_name(std::string(name));
+    tensor.set_datatype(std::string(datatype));
+    tensor.mutable_shape()->Add(shape.begin(), shape.end());
+    return tensor;
 }
 
 inference::InferTensorContents &newInput(inference::ModelInferRequest &request,
                                          std::string_view name, std::string_view datatype,
                                          std::initializer_list<std::int64_t> shape)
 {
-    auto &input = *request.add_inputs();
-    input.set_name(std::string(name));
-    input.set_datatype(std::string(datatype));
-    input.mutable_shape()->Add(shape.begin(), shape.end());
-    return *input.mutable_contents();
+    return *set(*request.add_inputs(), name, datatype, shape).mutable_contents();
 }
 
 } // namespace
@@ -181,28 +176,15 @@ Result<TensorOf<std::int32_t>> int32Input(const inference::ModelInferRequest &re
 
 bool holdsOnly(const inference::InferTensorContents &contents, std::string_view datatype)
 {
-    using Size = int (inference::InferTensorContents::*)() const;
-    using Contents = inference::InferTensorContents;
-    struct Field
-    {
-        Size size;
-        std::string_view types; ///< of the protocol that are written into it
-    };
-    static constexpr Field kFields[] = {{&Contents::bool_contents_size, "BOOL"},
-                                        {&Contents::int_contents_size, "INT8 INT16 INT32"},
-                                        {&Contents::int64_contents_size, "INT64"},
-                                        {&Contents::uint_contents_size, "UINT8 UINT16 UINT32"},
-                                        {&Contents::uint64_contents_size, "UINT64"},
-                                        {&Contents::fp32_contents_size, "FP32"},
-                                        {&Contents::fp64_contents_size, "FP64"},
-                                        {&Contents::bytes_contents_size, "BYTES"}};
-    return std::ranges::all_of(kFields, [&](const Field &field) {
-        const auto at = field.types.find(datatype);
-        const auto end = at + datatype.size();
-        const bool isOurs = at != std::string_view::npos && (at == 0 || field.types[at - 1] == ' ')
-                            && (end == field.types.size() || field.types[end] == ' ');
-        return isOurs || (contents.*field.size)() == 0;
-    });
+    const auto is = [datatype](auto... types) { return ((datatype == types) || ...); };
+    return (contents.bool_contents().empty() || is("BOOL"))
+           && (contents.int_contents().empty() || is("INT8", "INT16", "INT32"))
+           && (contents.int64_contents().empty() || is("INT64"))
+           && (contents.uint_contents().empty() || is("UINT8", "UINT16", "UINT32"))
+           && (contents.uint64_contents().empty() || is("UINT64"))
+           && (contents.fp32_contents().empty() || is("FP32"))
+           && (contents.fp64_contents().empty() || is("FP64"))
+           && (contents.bytes_contents().empty() || is("BYTES"));
 }
 
 Result<TensorOf<std::string>> textInput(const inference::ModelInferRequest &request,
@@ -267,7 +249,7 @@ bool wantsOutput(const inference::ModelInferRequest &request, std::string_view n
 void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
                std::span<const std::int64_t> shape, std::span<const std::int64_t> values)
 {
-    auto &output = addTensor(reply, name, "INT64", shape);
+    auto &output = set(*reply.add_outputs(), name, "INT64", shape);
     if (raw)
         reply.add_raw_output_contents(values.data(), values.size_bytes());
     else
@@ -277,7 +259,7 @@ void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view 
 void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
                std::span<const std::int64_t> shape, std::span<const float> values)
 {
-    auto &output = addTensor(reply, name, "FP32", shape);
+    auto &output = set(*reply.add_outputs(), name, "FP32", shape);
     if (raw)
         reply.add_raw_output_contents(values.data(), values.size_bytes());
     else
@@ -287,7 +269,7 @@ void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view 
 void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
                std::span<const std::int64_t> shape, std::span<const double> values)
 {
-    auto &output = addTensor(reply, name, "FP64", shape);
+    auto &output = set(*reply.add_outputs(), name, "FP64", shape);
     if (raw)
         reply.add_raw_output_contents(values.data(), values.size_bytes());
     else
@@ -297,7 +279,7 @@ void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view 
 void addOutput(inference::ModelInferResponse &reply, bool raw, std::string_view name,
                std::span<const std::int64_t> shape, std::span<const std::string> values)
 {
-    auto &output = addTensor(reply, name, "BYTES", shape);
+    auto &output = set(*reply.add_outputs(), name, "BYTES", shape);
     if (!raw) {
         for (const auto &value : values)
             output.mutable_contents()->add_bytes_contents(value);
@@ -346,9 +328,7 @@ void addInput(inference::ModelInferRequest &request, std::string_view name,
 void describeTensor(inference::ModelMetadataResponse::TensorMetadata &tensor, std::string_view name,
                     std::string_view datatype, std::initializer_list<std::int64_t> shape)
 {
-    tensor.set_name(std::string(name));
-    tensor.set_datatype(std::string(datatype));
-    tensor.mutable_shape()->Add(shape.begin(), shape.end());
+    set(tensor, name, datatype, shape);
 }
 
 } // namespace engine

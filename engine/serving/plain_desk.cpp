@@ -21,9 +21,9 @@ Result<bool> answerSearch(const PlainSearch &plain, bool popular,
     std::vector<RankedProducts> lists;
     bool any = false;
     for (const auto &query : (*question)->queries) {
-        auto list = popular ? plain.popular((*question)->k) : plain.bm25(query, (*question)->k);
-        any = any || !list.products.empty();
-        lists.push_back({std::move(list.products), std::move(list.scores)});
+        lists.push_back(popular ? plain.popular((*question)->k)
+                                : plain.bm25(query, (*question)->k));
+        any = any || !lists.back().products.empty();
     }
     if (any)
         writeSearch(request, (*question)->k, lists, to);
