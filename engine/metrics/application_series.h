@@ -7,7 +7,9 @@
 
 namespace engine {
 
-/// recommend, search, ads, inventory.
-[[nodiscard]] bool isApplicationName(std::string_view name);
+[[nodiscard]] constexpr bool isApplicationName(std::string_view name)
+{
+    return name == "recommend" || name == "search" || name == "ads" || name == "inventory";
+}
 
 } // namespace engine

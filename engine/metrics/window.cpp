@@ -1,7 +1,5 @@
 #include "engine/metrics/window.h"
 
-#include "engine/metrics/application_series.h"
-
 #include <fmt/format.h>
 
 namespace engine {
@@ -13,11 +11,6 @@ bool endsWith(std::string_view text, std::string_view end)
 }
 
 } // namespace
-
-bool isApplicationName(std::string_view name)
-{
-    return name == "recommend" || name == "search" || name == "ads" || name == "inventory";
-}
 
 SeriesInfo seriesInfo(std::string_view name)
 {

@@ -63,7 +63,7 @@ Result<PlainSearch> PlainSearch::open(const std::filesystem::path &folder)
     return out;
 }
 
-PlainList PlainSearch::bm25(const std::string &query, int k) const
+RankedProducts PlainSearch::bm25(const std::string &query, int k) const
 {
     std::vector<double> scores(m_index->products(), 0);
     m_bm25->score(m_reader->read(query), scores);
@@ -75,7 +75,7 @@ PlainList PlainSearch::bm25(const std::string &query, int k) const
         return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
     });
     matching.resize(std::min(matching.size(), static_cast<std::size_t>(std::max(k, 0))));
-    PlainList out;
+    RankedProducts out;
     for (const auto product : matching) {
         out.products.push_back(m_index->ids()[product]);
         out.scores.push_back(static_cast<float>(scores[product]));
@@ -83,9 +83,9 @@ PlainList PlainSearch::bm25(const std::string &query, int k) const
     return out;
 }
 
-PlainList PlainSearch::popular(int k) const
+RankedProducts PlainSearch::popular(int k) const
 {
-    PlainList out;
+    RankedProducts out;
     for (std::size_t i = 0; i < std::min(m_popular.size(), static_cast<std::size_t>(k)); ++i) {
         out.products.push_back(m_popular[i]);
         out.scores.push_back(1 - static_cast<float>(i) / static_cast<float>(k));
@@ -101,9 +101,14 @@ Result<> writePlainSearch(const std::filesystem::path &folder, std::span<const s
 
 void BaseRates::learn(const std::string &ad, std::uint32_t slot, bool isClicked)
 {
+    add(ad, slot, {1, isClicked ? 1.0 : 0.0});
+}
+
+void BaseRates::add(const std::string &ad, std::uint32_t slot, const Count &more)
+{
     for (auto *count : {&m_ads[ad][slot], &m_slots[slot], &m_all}) {
-        count->shown += 1;
-        count->clicks += isClicked ? 1 : 0;
+        count->shown += more.shown;
+        count->clicks += more.clicks;
     }
 }
 
@@ -123,15 +128,9 @@ Result<BaseRates> BaseRates::open(const std::filesystem::path &folder)
         return tl::unexpected(plain.error());
     BaseRates out;
     try {
-        for (const auto &row : plain->at("rates")) {
-            const Count read{row.at(2).get<double>(), row.at(3).get<double>()};
-            const auto slot = row.at(1).get<std::uint32_t>();
-            for (auto *count :
-                 {&out.m_ads[row.at(0).get<std::string>()][slot], &out.m_slots[slot], &out.m_all}) {
-                count->shown += read.shown;
-                count->clicks += read.clicks;
-            }
-        }
+        for (const auto &row : plain->at("rates"))
+            out.add(row.at(0).get<std::string>(), row.at(1).get<std::uint32_t>(),
+                    {row.at(2).get<double>(), row.at(3).get<double>()});
     } catch (const json::exception &error) {
         return wrong(folder / kFile, error);
     }

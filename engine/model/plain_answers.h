@@ -4,6 +4,7 @@
 // (application_files.h).
 
 #include "engine/model/bm25.h"
+#include "engine/model/query_ranker.h"
 
 #include <filesystem>
 #include <map>
@@ -11,21 +12,15 @@
 
 namespace engine {
 
-struct PlainList
-{
-    std::vector<std::string> products;
-    std::vector<float> scores; ///< of the same length, never rising
-};
-
 class PlainSearch
 {
 public:
     /// Reads search.index and plain.json of the application's folder.
     [[nodiscard]] static Result<PlainSearch> open(const std::filesystem::path &folder);
     /// Products whose words match, best first; empty when none does.
-    [[nodiscard]] PlainList bm25(const std::string &query, int k) const;
+    [[nodiscard]] RankedProducts bm25(const std::string &query, int k) const;
     /// The best-sellers, whatever was asked.
-    [[nodiscard]] PlainList popular(int k) const;
+    [[nodiscard]] RankedProducts popular(int k) const;
 
 private:
     PlainSearch() = default;
@@ -59,6 +54,7 @@ private:
     {
         double shown = 0, clicks = 0;
     };
+    void add(const std::string &ad, std::uint32_t slot, const Count &more);
     std::map<std::string, std::map<std::uint32_t, Count>> m_ads;
     std::map<std::uint32_t, Count> m_slots;
     Count m_all;
