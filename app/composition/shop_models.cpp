@@ -2,6 +2,7 @@
 
 #include "app/composition/shops.h"
 #include "engine/agent/local_cluster.h"
+#include "engine/agent/shop_plan.h"
 #include "engine/base/files.h"
 #include "engine/serving/canary_file.h"
 
@@ -14,7 +15,7 @@ namespace {
 /// Versions that the gateway gives to some of the shoppers at this moment.
 std::set<std::string> canaries(const engine::Paths &paths, const engine::ShopStatus &running)
 {
-    const auto file = paths.home / "nodes" / "endpoints.json";
+    const auto file = engine::endpointsFile(paths);
     const auto text = engine::readFile(file, 1 << 20);
     if (!text)
         return {};

@@ -1,6 +1,5 @@
 #pragma once
-// The models of a shop with their states, for drillctl and the console; and the one way to let
-// another one serve.
+// The models of a shop with their states, for drillctl and the console.
 
 #include "engine/base/paths.h"
 #include "engine/cluster/cluster.h"

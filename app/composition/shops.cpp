@@ -186,12 +186,12 @@ Result<engine::ShopInfo> createShop(const engine::Paths &paths, const ShopOrder 
     auto info = writeData(draft.folder(), order, size, *data, progress);
     if (!info)
         return info;
-    DR_RETURN_IF_ERROR(
-        trainInChild(paths, draft.folder(), order.seed, order.timeLimit, progress, stop));
+    DR_RETURN_IF_ERROR(trainInChild(paths, draft.folder(), "recommend", order.seed, order.timeLimit,
+                                    progress, stop));
     for (const auto &application : order.applications)
         if (application != "recommend")
-            DR_RETURN_IF_ERROR(trainApplicationInChild(
-                paths, draft.folder(), application, order.seed, order.timeLimit, progress, stop));
+            DR_RETURN_IF_ERROR(trainInChild(paths, draft.folder(), application, order.seed,
+                                            order.timeLimit, progress, stop));
     std::error_code error;
     fs::rename(draft.folder(), target, error);
     if (error)

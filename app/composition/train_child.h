@@ -6,18 +6,13 @@
 
 namespace app {
 
-/// Trains, evaluates and signs the first model of the shop in `folder`, and promotes it. Blocks;
-/// stop kills the child.
+/// Trains, evaluates and signs the first model of the shop in `folder`, and promotes it;
+/// `application`: recommend, or another one that it serves (search, ads, inventory). Blocks; stop
+/// kills the child.
 [[nodiscard]] engine::Result<> trainInChild(const engine::Paths &paths,
-                                            const std::filesystem::path &folder, std::uint64_t seed,
+                                            const std::filesystem::path &folder,
+                                            const std::string &application, std::uint64_t seed,
                                             engine::Micros timeLimit, const BuildProgress &progress,
                                             std::stop_token stop);
-/// The same for one of its other applications: search, ads, inventory.
-[[nodiscard]] engine::Result<> trainApplicationInChild(const engine::Paths &paths,
-                                                       const std::filesystem::path &folder,
-                                                       const std::string &application,
-                                                       std::uint64_t seed, engine::Micros timeLimit,
-                                                       const BuildProgress &progress,
-                                                       std::stop_token stop);
 
 } // namespace app

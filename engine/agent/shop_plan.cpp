@@ -192,9 +192,14 @@ Result<> setNodePackage(PlannedProcess &process, const std::filesystem::path &pa
                       [&](json &config) { config["options"]["package"] = package.string(); });
 }
 
+std::filesystem::path endpointsFile(const Paths &paths)
+{
+    return paths.home / "nodes" / "endpoints.json";
+}
+
 Result<> setCanary(const Paths &paths, const std::vector<std::string> &targets, double share)
 {
-    return changeJson(paths.home / "nodes" / "endpoints.json", [&](json &endpoints) {
+    return changeJson(endpointsFile(paths), [&](json &endpoints) {
         endpoints["canary"] = {{"targets", targets}, {"share", share}};
     });
 }
@@ -309,7 +314,7 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     const auto settings = folder / "gateway.yaml";
     if (!std::filesystem::exists(settings, error))
         DR_RETURN_IF_ERROR(writeTextAtomically(settings, defaultGatewaySettings()));
-    const auto endpoints = paths.home / "nodes" / "endpoints.json";
+    const auto endpoints = endpointsFile(paths);
     const json where{{"replicas", *primaryList}, {"standby", *standbyList}};
     DR_RETURN_IF_ERROR(writeTextAtomically(endpoints, where.dump(1), 0600));
     json gateway{{"replicas", *primaryList},

@@ -44,6 +44,8 @@ struct ShopPlan
 /// The package it serves from its next start on.
 [[nodiscard]] Result<> setNodePackage(PlannedProcess &process,
                                       const std::filesystem::path &package);
+/// Where the gateway of the running shop reads its endpoints and canary from.
+[[nodiscard]] std::filesystem::path endpointsFile(const Paths &paths);
 /// Tells the gateway through its endpoints which replicas have a new model and for which share of
 /// the shoppers; none ends that.
 [[nodiscard]] Result<> setCanary(const Paths &paths, const std::vector<std::string> &targets,
