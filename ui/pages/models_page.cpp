@@ -219,6 +219,18 @@ engine::Trainings::Reply<void> ModelsPage::told(const QString &good)
     };
 }
 
+engine::Trainings::Reply<std::string> ModelsPage::begun(const QString &good)
+{
+    return [page = QPointer(this), good](engine::Result<std::string> recording) {
+        if (!page)
+            return;
+        Q_EMIT page->problem(recording ? good : qs(recording.error().text()));
+        if (recording)
+            page->choose(*recording);
+        page->m_sinceLoad.invalidate();
+    };
+}
+
 void ModelsPage::newTraining()
 {
     if (!m_trainings)
@@ -227,16 +239,7 @@ void ModelsPage::newTraining()
     dialog->setAttribute(Qt::WA_DeleteOnClose);
     connect(dialog, &QDialog::accepted, this, [this, dialog] {
         Q_EMIT problem(tr("Starting the training ..."));
-        m_trainings->startTraining(
-            dialog->order(), [page = QPointer(this)](engine::Result<std::string> recording) {
-                if (!page)
-                    return;
-                Q_EMIT page->problem(recording ? tr("The training runs.")
-                                               : qs(recording.error().text()));
-                if (recording)
-                    page->choose(*recording);
-                page->m_sinceLoad.invalidate();
-            });
+        m_trainings->startTraining(dialog->order(), begun(tr("The training runs.")));
     });
     dialog->open();
 }
@@ -249,18 +252,8 @@ void ModelsPage::pause()
 
 void ModelsPage::resume()
 {
-    if (!m_trainings || m_chosen.empty())
-        return;
-    m_trainings->resumeTraining(m_chosen,
-                                [page = QPointer(this)](engine::Result<std::string> recording) {
-                                    if (!page)
-                                        return;
-                                    Q_EMIT page->problem(recording ? tr("The training goes on.")
-                                                                   : qs(recording.error().text()));
-                                    if (recording)
-                                        page->choose(*recording);
-                                    page->m_sinceLoad.invalidate();
-                                });
+    if (m_trainings && !m_chosen.empty())
+        m_trainings->resumeTraining(m_chosen, begun(tr("The training goes on.")));
 }
 
 void ModelsPage::stop()

@@ -52,6 +52,8 @@ private:
     void open();
     void showChosen();
     [[nodiscard]] engine::Trainings::Reply<void> told(const QString &good);
+    /// The same for an act that ends in a recording, which is chosen then.
+    [[nodiscard]] engine::Trainings::Reply<std::string> begun(const QString &good);
     [[nodiscard]] const engine::TrainingSummary *chosen() const;
 
     engine::Trainings *m_trainings;

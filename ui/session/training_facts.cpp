@@ -135,6 +135,14 @@ std::optional<MainFigure> mainFigure(const engine::TrainingView &view)
     return mainFigure(best);
 }
 
+std::map<std::int64_t, double> pointsOf(const engine::TrainingCurve &curve)
+{
+    std::map<std::int64_t, double> points;
+    for (std::size_t i = 0; i < curve.steps.size(); ++i)
+        points[curve.steps[i]] = curve.values[i];
+    return points;
+}
+
 std::vector<std::string> lossCurves(const engine::TrainingView &view)
 {
     return curvesThat(view, [](const std::string &name) { return has(name, "loss"); });

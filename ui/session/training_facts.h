@@ -31,6 +31,9 @@ struct MainFigure
 [[nodiscard]] std::optional<MainFigure> mainFigure(const engine::TrainingView &view);
 [[nodiscard]] std::optional<MainFigure> mainFigure(const std::map<std::string, double> &metrics);
 
+/// A curve by its steps; of a step that was trained again the newest value counts.
+[[nodiscard]] std::map<std::int64_t, double> pointsOf(const engine::TrainingCurve &curve);
+
 /// Names of the curves of the two charts, at most four each, the best known first.
 [[nodiscard]] std::vector<std::string> lossCurves(const engine::TrainingView &view);
 [[nodiscard]] std::vector<std::string> validationCurves(const engine::TrainingView &view);

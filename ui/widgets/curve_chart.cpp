@@ -1,5 +1,6 @@
 #include "ui/widgets/curve_chart.h"
 
+#include "ui/session/training_facts.h"
 #include "ui/session/words.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/time_series_view.h"
@@ -147,9 +148,7 @@ void CurveChart::show(const engine::TrainingView &view, const std::vector<std::s
     QStringList said;
     for (const auto &name : names) {
         const auto &curve = view.curves.at(name);
-        std::map<std::int64_t, double> at; // a step that was trained again: the newest counts
-        for (std::size_t i = 0; i < curve.steps.size(); ++i)
-            at[curve.steps[i]] = curve.values[i];
+        const auto at = pointsOf(curve);
         std::vector<double> y;
         for (const auto step : steps) {
             const auto found = at.find(step);

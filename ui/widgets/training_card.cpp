@@ -240,9 +240,11 @@ void TrainingCard::fillTable(const engine::TrainingView &view)
 {
     std::set<std::int64_t> steps;
     QStringList heads{tr("Step")};
+    std::vector<std::map<std::int64_t, double>> columns;
     for (const auto &[name, curve] : view.curves) {
         steps.insert(curve.steps.begin(), curve.steps.end());
         heads << qs(name);
+        columns.push_back(pointsOf(curve));
     }
     m_table->setColumnCount(static_cast<int>(heads.size()));
     m_table->setHorizontalHeaderLabels(heads);
@@ -251,11 +253,10 @@ void TrainingCard::fillTable(const engine::TrainingView &view)
     for (const auto step : steps) {
         m_table->setItem(row, 0, new QTableWidgetItem(QString::number(step)));
         int column = 1;
-        for (const auto &[name, curve] : view.curves) {
-            QString text = QStringLiteral("–");
-            for (std::size_t i = 0; i < curve.steps.size(); ++i)
-                if (curve.steps[i] == step)
-                    text = numberText(curve.values[i], 4);
+        for (const auto &points : columns) {
+            const auto at = points.find(step);
+            const QString text =
+                at == points.end() ? QStringLiteral("–") : numberText(at->second, 4);
             m_table->setItem(row, column++, new QTableWidgetItem(text));
         }
         ++row;
