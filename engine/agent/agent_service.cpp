@@ -54,12 +54,14 @@ grpc::Status AgentService::Watch(Context *context, const Empty *,
                                  grpc::ServerWriter<proto::News> *writer)
 {
     const auto queue = m_hub.watch();
+    m_shop.startWatching();
     writer->SendInitialMetadata(); // from here on nothing is missed
     while (!context->IsCancelled() && !queue->isOver()) {
         const auto item = queue->pop();
         if (item && !writer->Write(wire::toProto(*item)))
             break;
     }
+    m_shop.stopWatching();
     m_hub.leave(queue);
     if (queue->lost() == 0)
         return grpc::Status::OK;

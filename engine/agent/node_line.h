@@ -17,6 +17,8 @@ public:
     [[nodiscard]] virtual Result<> setSwitches(const Switches &switches) = 0;
     virtual void tellSwitches(const Switches &switches) = 0;
     virtual void tellStopLoad() = 0;
+    /// How long its windows are from now on.
+    virtual void tellWindow(Micros length) = 0;
     virtual void tellCallFault(const CallFault &fault) = 0;
 };
 

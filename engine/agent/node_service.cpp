@@ -55,6 +55,14 @@ public:
         push(std::move(command));
     }
 
+    void tellWindow(Micros length) override
+    {
+        proto::NodeCommand command;
+        command.set_window_us(length.count());
+        const std::lock_guard lock(m_mutex);
+        push(std::move(command));
+    }
+
     void tellCallFault(const CallFault &fault) override
     {
         proto::NodeCommand command;

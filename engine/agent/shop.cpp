@@ -434,6 +434,7 @@ Result<> Shop::connected(const NodeFacts &facts, std::shared_ptr<NodeLine> line)
                                     facts.target));
         process->port = facts.port;
         process->line = std::move(line);
+        process->window = kWindow;
         process->model = facts.model;
         process->version = facts.version;
         process->digest = facts.digest;

@@ -45,6 +45,9 @@ public:
     [[nodiscard]] bool stays() const { return m_stays; }
     /// A load runs, or is about to: what is measured now may be judged.
     [[nodiscard]] bool isLoaded() const { return m_loaded; }
+    /// Somebody reads the telemetry from now on, until stopWatching().
+    void startWatching() { ++m_watchers; }
+    void stopWatching() { --m_watchers; }
 
     [[nodiscard]] ShopStatus status() const;
     [[nodiscard]] Result<> startLoad(const LoadSpec &spec);
@@ -120,6 +123,7 @@ private:
         MonoTime servingSince{0};
         int missedProbes = 0;
         std::shared_ptr<NodeLine> line;
+        Micros window = kWindow; // as it was told
         std::vector<std::string> once; // words for its next start alone
     };
     enum class State { Down, Starting, Up, Ending };
@@ -136,6 +140,8 @@ private:
     void change(Process &process, ProcessState state, const std::string &detail);
     void respond(const Process &process, const std::string &by, bool active);
     void finishIfEnded();
+    /// An idle shop costs little: nodes report each second while nobody watches and no load runs.
+    void attend();
     [[nodiscard]] Process *find(const std::string &target);
     [[nodiscard]] const Process *find(const std::string &target) const;
     [[nodiscard]] ShopStatus statusLocked() const;
@@ -154,6 +160,8 @@ private:
     NewsHub &m_hub;
 
     std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false}, m_loaded{false};
+    std::atomic<int> m_watchers{0};
+    std::atomic<bool> m_attended{true}; // somebody watches or a load runs, or did a moment ago
     std::mutex m_upMutex; // one bring-up or end at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below; never held while waiting for a process
@@ -164,6 +172,7 @@ private:
     std::vector<Process> m_processes;
     Switches m_switches;
     Safeguards m_safeguards;
+    MonoTime m_attendedAt{0};
     std::string m_failure; // why a bring-up cannot succeed any more
 
     ModelLoads m_loads;

@@ -15,7 +15,8 @@ namespace engine {
 namespace {
 
 constexpr Micros kFirstBackOff{300'000}, kLongestBackOff{5'000'000}, kHealthyAfter{30'000'000};
-constexpr Micros kProbeEvery{500'000}, kProbeLimit{300'000};
+constexpr Micros kProbeEvery{500'000}, kProbeUnattended{2'000'000}, kProbeLimit{300'000};
+constexpr Micros kUnattendedWindow{1'000'000}, kUnattendedAfter{5'000'000};
 constexpr int kMissesUntilFrozen = 3;
 
 /// The last line that the process wrote, for the operator.
@@ -62,9 +63,25 @@ void Shop::supervise(const std::stop_token &stop)
             m_clock.waitUntil(m_clock.now() + Micros{20'000}, stop);
         }
         startDue();
+        attend();
         if (m_forget.exchange(false))
             resetAfterController();
         finishIfEnded();
+    }
+}
+
+void Shop::attend()
+{
+    const auto now = m_clock.now();
+    if (m_watchers > 0 || m_loaded || m_state != State::Up)
+        m_attendedAt = now;
+    m_attended = now < m_attendedAt + kUnattendedAfter;
+    const auto window = m_attended ? kWindow : kUnattendedWindow;
+    for (auto &process : m_processes) {
+        if (process.window == window || !process.line)
+            continue;
+        process.line->tellWindow(window);
+        process.window = window;
     }
 }
 
@@ -244,9 +261,13 @@ void Shop::monitor(const std::stop_token &stop)
         ProcessId id;
         HostPort at;
     };
-    auto next = m_clock.now();
+    auto next = m_clock.now(), last = MonoTime{0};
     while (m_clock.waitUntil(next, stop)) {
-        next = m_clock.now() + kProbeEvery;
+        const auto now = m_clock.now();
+        next = now + kProbeEvery;
+        if (!m_attended && now < last + kProbeUnattended)
+            continue;
+        last = now;
         std::vector<Look> looks;
         {
             const std::lock_guard lock(m_mutex);

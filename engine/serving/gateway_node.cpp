@@ -101,6 +101,8 @@ int runGateway(const NodeConfig &config)
     {
         std::string problem; // as last told
         const WindowClock windows(systemClock(), [&](MonoTime end) {
+            if (!(*link)->isDue(end))
+                return;
             const auto window = (*gateway)->collect(end);
             (*metrics)->take(window);
             (*link)->sendWindow(window);

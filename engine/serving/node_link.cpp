@@ -114,6 +114,11 @@ public:
         }
     }
 
+    [[nodiscard]] bool isDue(MonoTime end) const
+    {
+        return end.count() % m_windowLength.load(std::memory_order_relaxed) == 0;
+    }
+
     [[nodiscard]] std::uint64_t dropped() const
     {
         const std::scoped_lock lock(m_mutex);
@@ -227,6 +232,11 @@ private:
                                   from.seed(),   MonoTime{from.until_us()}};
             return m_commands.callFault ? m_commands.callFault(fault) : unknown("serve a model");
         }
+        case proto::NodeCommand::kWindowUs:
+            if (command.window_us() < kWindow.count() || command.window_us() % kWindow.count() != 0)
+                return fail(ErrorCode::InvalidInput, "A window is a multiple of 100 ms");
+            m_windowLength = command.window_us();
+            return {};
         case proto::NodeCommand::kDrain:
             return m_commands.drain ? m_commands.drain() : unknown("drain");
         default:
@@ -273,6 +283,7 @@ private:
     proto::NodeCommand m_command; // of the read under way
     proto::NodeReport m_written;  // of the write under way
     std::atomic<bool> m_released{false};
+    std::atomic<std::int64_t> m_windowLength{kWindow.count()}; // microseconds
 
     mutable std::mutex m_mutex; // everything below
     std::condition_variable m_changed;
@@ -321,6 +332,11 @@ NodeLink::~NodeLink()
 {
     if (m_stream)
         m_stream->finish();
+}
+
+bool NodeLink::isDue(MonoTime end) const
+{
+    return !m_stream || m_stream->isDue(end);
 }
 
 void NodeLink::sendWindow(const Window &window)

@@ -51,6 +51,9 @@ public:
     NodeLink(const NodeLink &) = delete;
     NodeLink &operator=(const NodeLink &) = delete;
 
+    /// A window that ends here is to be taken and sent: every 100 ms while somebody watches, else
+    /// as rarely as the agent said, and then it holds all that was counted since.
+    [[nodiscard]] bool isDue(MonoTime end) const;
     void sendWindow(const Window &window);
     void sendEvent(const Payload &payload);
     void sendState(bool serving, const std::string &detail, const NodeIdentity &identity);

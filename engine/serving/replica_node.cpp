@@ -95,6 +95,8 @@ int runReplica(const NodeConfig &config, const ScorerSource &source,
     auto why = NodeStop::Why::Drain;
     {
         const WindowClock windows(clock, [&](MonoTime end) {
+            if (!(*link)->isDue(end))
+                return;
             const auto window = replica.takeWindow(end);
             (*metrics)->take(window);
             (*link)->sendWindow(window);

@@ -65,6 +65,8 @@ int serveStore(const NodeConfig &config, const StoreSource &open)
                  stats.seq, (clock.now() - begun).count() / 1000);
     {
         const WindowClock windows(clock, [&](MonoTime end) {
+            if (!(*link)->isDue(end))
+                return;
             const auto window = service.takeWindow(end);
             (*metrics)->take(window);
             (*link)->sendWindow(window);

@@ -19,6 +19,7 @@ private Q_SLOTS:
     void helloComesFirstAndWindowsInOrder();
     void commandsAreAnswered();
     void aCommandOfAnotherRoleIsRefused();
+    void windowsAreAsLongAsTheAgentSays();
     void oldestWindowsAreDroppedAndEventsKept();
     void theAgentsEndIsReportedOnce();
     void anAbsentAgentIsNamed();
@@ -149,6 +150,37 @@ void TestNodeLink::aCommandOfAnotherRoleIsRefused()
     QVERIFY(line.agent.command(command));
     QVERIFY(line.agent.waitFor([](const auto &reports) { return reports.size() == 2; }));
     QVERIFY(!line.agent.reports()[1].reply().outcome().ok());
+}
+
+void TestNodeLink::windowsAreAsLongAsTheAgentSays()
+{
+    Line line;
+    const auto link = line.open();
+    QVERIFY(line.agent.waitFor([](const auto &reports) { return reports.size() == 1; }));
+    const auto due = [&](std::int64_t windows) {
+        return link->isDue(engine::MonoTime{windows * engine::kWindow.count()});
+    };
+    QVERIFY(due(10) && due(11) && due(19)); // until told otherwise
+    std::size_t answers = 1;
+    const auto tell = [&](std::int64_t length) {
+        test::FakeAgent::Command command;
+        command.set_id(answers);
+        command.set_window_us(length);
+        QVERIFY(line.agent.command(command));
+        ++answers;
+        QVERIFY(line.agent.waitFor([&](const auto &reports) { return reports.size() == answers; }));
+    };
+    tell(1'000'000);
+    QVERIFY(line.agent.reports()[1].reply().outcome().ok());
+    QVERIFY(due(10) && due(20));
+    QVERIFY(!due(11) && !due(19));
+    for (const std::int64_t wrong : {0, -100'000, 150'000}) {
+        tell(wrong);
+        QVERIFY(!line.agent.reports().back().reply().outcome().ok());
+        QVERIFY(due(20) && !due(21));
+    }
+    tell(100'000);
+    QVERIFY(due(11));
 }
 
 void TestNodeLink::oldestWindowsAreDroppedAndEventsKept()
