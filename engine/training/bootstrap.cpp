@@ -18,18 +18,22 @@ std::vector<Interval> bootstrapMeans(std::span<const double> rows, std::size_t w
     std::vector<double> means(resamples * width, 0.0); // column by column
     forChunks(resamples, 1, threads, [&](std::size_t first, std::size_t) {
         Random random(seed, kStream, first * (n + 1));
-        std::vector<double> sums(width, 0.0);
-        const auto add = [&](std::uint64_t half) {
-            // A 32-bit draw times n: its bias is below n / 2^32.
-            const auto *row = rows.data() + ((half * n) >> 32) * width;
-            for (std::size_t c = 0; c < width; ++c)
-                sums[c] += row[c];
-        };
+        // How often each row is drawn, and only then the rows, in their order: they are far larger
+        // than the counts.
+        std::vector<std::uint32_t> drawn(n, 0);
+        // A 32-bit draw times n: its bias is below n / 2^32.
+        const auto draw = [&](std::uint64_t half) { ++drawn[(half * n) >> 32]; };
         for (std::size_t i = 0; i < n; i += 2) {
             const auto bits = random.bits();
-            add(bits & 0xFFFFFFFFu);
+            draw(bits & 0xFFFFFFFFu);
             if (i + 1 < n)
-                add(bits >> 32);
+                draw(bits >> 32);
+        }
+        std::vector<double> sums(width, 0.0);
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto times = static_cast<double>(drawn[i]);
+            for (std::size_t c = 0; c < width; ++c)
+                sums[c] += times * rows[i * width + c];
         }
         for (std::size_t c = 0; c < width; ++c)
             means[c * resamples + first] = sums[c] / static_cast<double>(n);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kBlockFloats = std::size_t{32}
                                      << 20; // 128 MB of scores, all threads together
+constexpr std::size_t kMostPerBlock = 60; // scorers take histories six by six
 constexpr int kCoverage = 20;
 constexpr std::size_t kSegments = 4;
 constexpr std::array<const char *, kSegments> kSegmentNames{"head", "torso", "tail", "cold"};
@@ -107,7 +108,7 @@ public:
     {
         const auto threads = std::max(1u, m_options.threads);
         const auto perBlock =
-            std::clamp<std::size_t>(kBlockFloats / threads / m_model.stride(), 1, 64);
+            std::clamp<std::size_t>(kBlockFloats / threads / m_model.stride(), 1, kMostPerBlock);
         forChunks(
             m_cases.size(), perBlock, threads,
             [&](std::size_t first, std::size_t end) {
@@ -160,13 +161,27 @@ private:
         std::vector<std::vector<std::int64_t>> histories;
         for (auto at = first; at < end; ++at)
             histories.push_back(ordered(m_cases[at].shopper));
-        std::vector<float> scores(histories.size() * m_model.stride());
+        auto scores = takeScores();
+        scores.resize(histories.size() * m_model.stride());
         DR_RETURN_IF_ERROR(m_model.scoreAll(histories, scores));
         for (auto at = first; at < end; ++at) {
             const std::span row(scores.data() + (at - first) * m_model.stride(), m_model.items());
             rank(at, row, knownItems(histories[at - first], m_model.items()));
         }
+        const std::scoped_lock lock(m_mutex);
+        m_scores.push_back(std::move(scores));
         return {};
+    }
+
+    /// Memory of a block that is done: fresh megabytes for each cost time.
+    [[nodiscard]] std::vector<float> takeScores()
+    {
+        const std::scoped_lock lock(m_mutex);
+        if (m_scores.empty())
+            return {};
+        auto scores = std::move(m_scores.back());
+        m_scores.pop_back();
+        return scores;
     }
 
     /// The shopper's test items outside `known`, each once.
@@ -215,7 +230,8 @@ private:
     std::vector<Rows> m_parts;
     std::vector<std::atomic<std::uint8_t>> m_shown;
     std::atomic<std::uint64_t> m_repeated{0};
-    std::mutex m_mutex; ///< protects m_error
+    std::mutex m_mutex; ///< protects m_error and m_scores
+    std::vector<std::vector<float>> m_scores;
     std::atomic<bool> m_failed{false};
     Error m_error;
 };
