@@ -3,13 +3,19 @@
 // failed|earned|expected" (counts of the window) and "gateway.APP.quality" (earned over expected of
 // the last ten seconds). What has no APP in its name counts all applications.
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace engine {
 
+inline constexpr std::array<std::string_view, 4> kApplicationNames{"recommend", "search", "ads",
+                                                                   "inventory"};
+
 [[nodiscard]] constexpr bool isApplicationName(std::string_view name)
 {
-    return name == "recommend" || name == "search" || name == "ads" || name == "inventory";
+    return std::find(kApplicationNames.begin(), kApplicationNames.end(), name)
+           != kApplicationNames.end();
 }
 
 } // namespace engine

@@ -5,6 +5,7 @@
 #include "ui/models/series_model.h"
 #include "ui/session/run_facts.h"
 #include "ui/widgets/indicator_strip.h"
+#include "ui/widgets/track_values.h"
 
 #include <QAbstractItemModelTester>
 #include <QSignalSpy>
@@ -21,6 +22,7 @@ private Q_SLOTS:
     void runsAreListedNewestFirst();
     void measuresSayRuleValueAndVerdict();
     void theTableTwinHoldsWhatTheChartsDraw();
+    void eachApplicationHasItsCurve();
     void gapsStayGaps();
     void marksAppearOnlyOnceReached();
     void bandsEndWhenTheFaultIsUndone();
@@ -151,6 +153,29 @@ void TestModels::theTableTwinHoldsWhatTheChartsDraw()
     const auto middle = last / 2;
     QCOMPARE(model.index(static_cast<int>(last - middle), 1).data().toString(),
              ui::numberText(data.p99[middle], 1));
+}
+
+void TestModels::eachApplicationHasItsCurve()
+{
+    auto run = crashRun(24);
+    run.names.insert(run.names.end(), {"gateway.search.earned", "gateway.search.expected"});
+    for (auto &row : run.rows)
+        row.insert(row.end(), {3.0F, 4.0F});
+    FakeTimeline timeline(run, true);
+    timeline.show(0, 24'000'000, 240, ui::seriesFor(*timeline.snapshot()->state));
+    const auto data = ui::trackData(*timeline.snapshot());
+    QVERIFY(data.qualityOf[0].empty()); // recommend: this shop does not measure it by itself
+    QCOMPARE(data.qualityOf[1].at(100), 0.75);
+    const auto tracks = ui::trackValues(data, ui::RunFacts{}, 20, true);
+    QVERIFY(tracks[ui::QualityTrack].low < 0.75);
+    QVERIFY(tracks[ui::QualityTrack].sentence.contains(QStringLiteral("search 0.750")));
+    QVERIFY(!tracks[ui::QualityTrack].sentence.contains(QStringLiteral("recommend")));
+    ui::SeriesModel model;
+    model.show(data, 20);
+    QCOMPARE(model.columnCount(), 12);
+    QCOMPARE(model.headerData(11, Qt::Horizontal, Qt::DisplayRole).toString(),
+             QStringLiteral("Quality of search"));
+    QCOMPARE(model.index(50, 11).data().toString(), QStringLiteral("0.750"));
 }
 
 void TestModels::gapsStayGaps()

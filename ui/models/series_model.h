@@ -24,6 +24,7 @@ public:
 private:
     [[nodiscard]] const std::vector<double> &column(int section) const;
     TrackData m_data;
+    std::vector<std::size_t> m_applications; ///< numbers in TrackData::qualityOf that have a curve
     double m_zero = 0;
 };
 

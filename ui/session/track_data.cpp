@@ -21,6 +21,12 @@ std::vector<double> meanOf(const engine::TimelineSnapshot &snapshot, std::string
     return values;
 }
 
+/// "gateway.APP.what"
+std::string applicationSeries(std::string_view application, std::string_view what)
+{
+    return "gateway." + std::string(application) + "." + std::string(what);
+}
+
 std::vector<double> ratio(const std::vector<double> &a, const std::vector<double> &b, double scale)
 {
     std::vector<double> result(a.size(), kGap);
@@ -92,6 +98,14 @@ TrackData trackData(const engine::TimelineSnapshot &snapshot)
     data.failed = ratio(meanOf(snapshot, kFailed, size), answered, 100.0);
     data.late = ratio(meanOf(snapshot, kLate, size), answered, 100.0);
     data.quality = ratio(meanOf(snapshot, kEarned, size), meanOf(snapshot, kExpected, size), 1.0);
+    for (std::size_t i = 0; i < data.qualityOf.size(); ++i) {
+        const auto name = engine::kApplicationNames[i];
+        const auto earned = applicationSeries(name, "earned");
+        if (findSeries(snapshot, earned))
+            data.qualityOf[i] =
+                ratio(meanOf(snapshot, earned, size),
+                      meanOf(snapshot, applicationSeries(name, "expected"), size), 1.0);
+    }
     const auto width = static_cast<std::size_t>(
         std::max(1.0, std::round(1.0 / data.binSeconds))); // rates are read over one second
     const double perSecond = 1e6 / static_cast<double>(engine::kWindow.count());
@@ -112,6 +126,9 @@ std::vector<std::string> seriesFor(const engine::RunState &state)
     for (const auto name : {kP99, kP95, kP50, kRequests, kAnswered, kFailed, kLate, kEarned,
                             kExpected, kPathPrimary, kPathStandby, kPathPopularity, kPathCached})
         names.emplace_back(name);
+    for (const auto application : engine::kApplicationNames)
+        for (const char *what : {"earned", "expected"})
+            names.push_back(applicationSeries(application, what));
     for (const auto &[target, process] : state.processes) {
         if (process.role == "replica" || process.role == "standby") {
             names.push_back(target + ".requests");

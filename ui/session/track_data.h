@@ -2,7 +2,9 @@
 // Curves over the visible window, made from the bins of one snapshot. Pure.
 
 #include "engine/event/timeline.h"
+#include "engine/metrics/application_series.h"
 
+#include <array>
 #include <limits>
 #include <string_view>
 
@@ -15,9 +17,11 @@ struct TrackData
 {
     double from = 0, to = 0, binSeconds = 0.1;
     std::vector<double> x;
-    std::vector<double> p99, p95, p50;                        ///< ms
-    std::vector<double> failed, late;                         ///< percent of answers
-    std::vector<double> quality;                              ///< earned over expected
+    std::vector<double> p99, p95, p50; ///< ms
+    std::vector<double> failed, late;  ///< percent of answers
+    std::vector<double> quality;       ///< earned over expected
+    /// The same of each of engine::kApplicationNames; empty in a shop without several.
+    std::array<std::vector<double>, engine::kApplicationNames.size()> qualityOf;
     std::vector<double> primary, standby, popularity, cached; ///< answers per second
 };
 

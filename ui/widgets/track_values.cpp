@@ -85,10 +85,14 @@ TrackValues failed(const TrackData &data, const RunFacts &facts)
 TrackValues quality(const TrackData &data, const RunFacts &facts, bool synthetic)
 {
     TrackValues values;
-    values.y = {data.quality};
     const double floor = facts.limits.qualityFloor.value_or(0.97);
-    const double lowest = std::min(smallest(data.quality, floor), floor);
-    const double highest = std::max(1.0, largest(data.quality, 1.0));
+    double lowest = floor, highest = 1.0;
+    values.y = {data.quality};
+    values.y.insert(values.y.end(), data.qualityOf.begin(), data.qualityOf.end());
+    for (const auto &curve : values.y) {
+        lowest = std::min(lowest, smallest(curve, floor));
+        highest = std::max(highest, largest(curve, 1.0));
+    }
     const double span = std::max(0.03, highest - lowest);
     const double step = niceAbove(span / 2.2);
     values.low = std::max(0.0, std::floor((lowest - span * 0.15) / (step / 2)) * (step / 2));
@@ -129,6 +133,8 @@ QString sentence(const TrackSpec &spec, const TrackValues &values)
 {
     QString text = spec.title + QStringLiteral(": ");
     for (std::size_t i = 0; i < spec.curves.size(); ++i) {
+        if (values.y[i].empty())
+            continue;
         if (i)
             text += QStringLiteral(", ");
         text += spec.curves[i].name + QLatin1Char(' ')
@@ -164,7 +170,11 @@ std::array<TrackSpec, TrackCount> trackSpecs()
                       false,
                       false,
                       true,
-                      {{tr("quality"), Quality, 1.6, 0, 3}}},
+                      {{tr("quality"), Quality, 1.6, 0, 3},
+                       {tr("recommend"), PrimaryPath, 1.2, 0, 3},
+                       {tr("search"), StandbyPath, 1.2, 0, 3},
+                       {tr("ads"), LateShare, 1.2, 0, 3},
+                       {tr("inventory"), PopularityPath, 1.2, 0, 3}}},
             TrackSpec{tr("Requests/s"),
                       tr("by serving path"),
                       QStringLiteral("requestsChart"),
