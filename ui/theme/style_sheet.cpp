@@ -65,6 +65,7 @@ QComboBox { background: $surface; border: 1px solid $control; border-radius: 4px
     padding: 0px 8px; min-height: 26px; }
 QComboBox:focus { border: 2px solid $accent; padding: 0px 7px; min-height: 24px; }
 QComboBox::drop-down { border: none; width: 18px; }
+QComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView { background: $surface; border: 1px solid $border;
     selection-background-color: $select; selection-color: $text; }
 QLineEdit { background: $inset; border: 1px solid $control; border-radius: 4px;

@@ -2,8 +2,8 @@
 
 #include "ui/session/words.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/choice.h"
 
-#include <QComboBox>
 #include <QFileDialog>
 #include <QFormLayout>
 #include <QHBoxLayout>
@@ -26,7 +26,7 @@ NewTrainingDialog::NewTrainingDialog(const std::vector<std::string> &recipes, QW
     auto *form = new QFormLayout;
     form->setHorizontalSpacing(16);
     form->setVerticalSpacing(8);
-    m_family = named(new QComboBox(this), "trainingFamilyCombo");
+    m_family = named(new Choice(this), "trainingFamilyCombo");
     m_family->addItem(tr("as the recipe says"), QString());
     for (const char *family : {"mf", "sequence", "search", "ctr", "demand", "popularity"})
         m_family->addItem(QString::fromLatin1(family), QString::fromLatin1(family));
@@ -44,7 +44,7 @@ NewTrainingDialog::NewTrainingDialog(const std::vector<std::string> &recipes, QW
     m_columns = named(new QLineEdit(this), "trainingColumnsEdit");
     m_columns->setPlaceholderText(tr("of a csv: user=CustomerID,item=StockCode"));
     form->addRow(tr("Columns"), m_columns);
-    m_recipe = named(new QComboBox(this), "trainingRecipeCombo");
+    m_recipe = named(new Choice(this), "trainingRecipeCombo");
     m_recipe->addItem(tr("default for the size of the data"), QString());
     for (const auto &recipe : recipes)
         m_recipe->addItem(qs(recipe), qs(recipe));

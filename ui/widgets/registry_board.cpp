@@ -3,8 +3,8 @@
 #include "ui/session/training_facts.h"
 #include "ui/session/words.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/choice.h"
 
-#include <QComboBox>
 #include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -77,7 +77,7 @@ RegistryBoard::RegistryBoard(QWidget *parent) : QFrame(parent)
     m_problem = makeLabel({}, "muted", "registryProblemLabel", this);
     m_problem->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     head->addWidget(m_problem, 1);
-    m_shop = named(new QComboBox(this), "registryShopCombo");
+    m_shop = named(new Choice(this), "registryShopCombo");
     m_shop->setAccessibleName(tr("Shop whose models are shown"));
     m_shop->setMinimumWidth(160);
     head->addWidget(m_shop);

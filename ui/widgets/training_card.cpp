@@ -104,6 +104,7 @@ TrainingCard::TrainingCard(QWidget *parent) : QFrame(parent)
     m_table->setAccessibleName(tr("Curves as a table"));
     m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_table->verticalHeader()->hide();
+    m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
     m_pages->addWidget(m_table);
     layout->addWidget(m_pages, 1);
 
@@ -250,14 +251,19 @@ void TrainingCard::fillTable(const engine::TrainingView &view)
     m_table->setHorizontalHeaderLabels(heads);
     m_table->setRowCount(static_cast<int>(steps.size()));
     int row = 0;
+    const auto put = [this](int at, int column, const QString &text) {
+        auto *item = new QTableWidgetItem(text);
+        item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        m_table->setItem(at, column, item);
+    };
     for (const auto step : steps) {
-        m_table->setItem(row, 0, new QTableWidgetItem(QString::number(step)));
+        put(row, 0, QString::number(step));
         int column = 1;
         for (const auto &points : columns) {
             const auto at = points.find(step);
             const QString text =
                 at == points.end() ? QStringLiteral("–") : numberText(at->second, 4);
-            m_table->setItem(row, column++, new QTableWidgetItem(text));
+            put(row, column++, text);
         }
         ++row;
     }
