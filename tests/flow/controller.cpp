@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <iostream>
+#include <thread>
 
 namespace {
 
@@ -99,8 +100,17 @@ private:
             spec.settings = {{"delay", "500ms"}};
         if (m_words[0] == "own" && m_words.size() > 3)
             spec.duration = Micros{std::stoll(m_words[3]) * 1000};
-        if (failed(m_cluster->setRecording(m_paths.home / "run.drl"))
-            || failed(m_cluster->applyFault(spec)))
+        if (failed(m_cluster->setRecording(m_paths.home / "run.drl")))
+            return false;
+        auto applied = m_cluster->applyFault(spec);
+        // The first look at the golden set takes a moment.
+        for (int i = 0; i < 100 && spec.fault == "model.bad-deploy" && !applied
+                        && applied.error().code == engine::ErrorCode::Unavailable;
+             ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            applied = m_cluster->applyFault(spec);
+        }
+        if (failed(applied))
             return false;
         print("applied");
         return true;

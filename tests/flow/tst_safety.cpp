@@ -46,6 +46,8 @@ private Q_SLOTS:
 
 private:
     [[nodiscard]] bool everyEdgeAnswers() const;
+    /// As the shop's registry says, read without its own code.
+    [[nodiscard]] QString servingVersion() const;
     void faults();
     support::Workplace m_place;
     std::unique_ptr<test::Auditor> m_auditor;
@@ -94,6 +96,14 @@ bool TestSafety::everyEdgeAnswers() const
             return false;
     }
     return edges >= 6;
+}
+
+QString TestSafety::servingVersion() const
+{
+    QFile file(m_place.file("shops/small/registry.json"));
+    if (!file.open(QIODevice::ReadOnly))
+        return {};
+    return QJsonDocument::fromJson(file.readAll()).object()[QStringLiteral("serving")].toString();
 }
 
 void TestSafety::killedControllerTakesItsShopAlong_data()
@@ -145,6 +155,8 @@ void TestSafety::killedControllerLeavesNoFault()
             QTRY_COMPARE(m_auditor->stopped().size(), 1);
         if (fault == QStringLiteral("network.cut"))
             QVERIFY(!everyEdgeAnswers());
+        if (fault == QStringLiteral("model.bad-deploy"))
+            QCOMPARE(servingVersion(), QStringLiteral("2"));
         QTest::qWait(static_cast<int>(m_random.below(400)));
         controller.kill();
         const support::GivenTime timer;
@@ -153,6 +165,7 @@ void TestSafety::killedControllerLeavesNoFault()
         if (fault != QStringLiteral("process.kill"))
             QVERIFY2(timer.within(kPromise, [&] { return everyEdgeAnswers(); }), "an edge is cut");
         QVERIFY(timer.within(kPromise, [&] { return m_auditor->pendingIntents() == 0; }));
+        QCOMPARE(servingVersion(), QStringLiteral("1"));
         longest = std::max(longest, timer.elapsed());
         QVERIFY(longest <= kPromise);
         QCOMPARE(m_auditor->pidsOf("drillroom-node agent").size(), 2); // and its launcher

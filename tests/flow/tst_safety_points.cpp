@@ -81,7 +81,7 @@ void TestSafetyPoints::nothingIsLeftWhenTheAgentDiesAt_data()
     const char *names[] = {"before intent", "after intent", "after apply",
                            "after ack",     "mid undo",     "after undo"};
     const char *fast[] = {"process.kill", "process.freeze", "data.lose",
-                          "network.cut",  "model.corrupt",  "model.slow"};
+                          "network.cut",  "model.corrupt",  "model.bad-deploy"};
     for (int point = 0; point < 6; ++point)
         for (const auto &name : test::faultsOfSmallShop())
             if (m_slow || name == QLatin1String(fast[point]))

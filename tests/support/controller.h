@@ -71,8 +71,7 @@ inline std::vector<QString> faultsOfSmallShop()
 {
     std::vector<QString> names;
     for (const auto &kind : engine::faultKinds())
-        if (kind.name != "model.bad-deploy")
-            names.push_back(QString::fromStdString(kind.name));
+        names.push_back(QString::fromStdString(kind.name));
     return names;
 }
 
@@ -81,6 +80,8 @@ inline QString targetFor(const QString &fault)
 {
     if (fault.startsWith(QStringLiteral("network.")))
         return QStringLiteral("gateway->replica/2");
+    if (fault == QStringLiteral("model.bad-deploy"))
+        return QStringLiteral("shop");
     return fault.startsWith(QStringLiteral("data.")) ? QStringLiteral("store")
                                                      : QStringLiteral("replica/2");
 }

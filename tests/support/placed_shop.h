@@ -3,10 +3,59 @@
 // the home's key.
 
 #include "engine/base/files.h"
+#include "engine/data/golden.h"
+#include "engine/fault/bad_model.h"
 #include "engine/model/registry.h"
 #include "tests/support/small_shop.h"
 
+#include <algorithm>
+
 namespace test {
+
+/// A golden set with what the package earns on it, and version 2, the same items worst first, as
+/// the shop's bad model.
+inline engine::Result<> addBadModel(SmallShop &shop, engine::Registry &registry)
+{
+    const auto split = engine::splitByTime(shop.data);
+    const auto golden = engine::goldenFolder(shop.path);
+    const auto rows = engine::makeGolden(split, 256, 1);
+    const auto info = engine::readShopInfo(shop.path);
+    if (!info)
+        return tl::unexpected(info.error());
+    const auto earned = engine::Earned::open(shop.path, *info);
+    if (!earned)
+        return tl::unexpected(earned.error());
+    const auto order = engine::popularityOrder(split.train);
+    std::vector<float> expected;
+    for (const auto &row : rows) {
+        const auto known = shop.data.of(row.shopper).first(row.h);
+        std::vector<std::int64_t> list;
+        for (const auto item : order)
+            if (list.size() < 10 && std::find(known.begin(), known.end(), item) == known.end())
+                list.push_back(item);
+        expected.push_back(static_cast<float>((*earned)->quality(row, list)));
+    }
+    std::filesystem::create_directories(golden);
+    DR_RETURN_IF_ERROR(engine::writeTrace(golden / "trace.bin", rows));
+    DR_RETURN_IF_ERROR(engine::writeExpected(golden, shop.digest, expected));
+    auto worst = split.train;
+    worst.events.clear();
+    for (std::size_t rank = 0; rank < order.size(); ++rank)
+        worst.events.insert(worst.events.end(), rank + 1, order[rank]);
+    worst.offsets.assign(worst.shopperIds.size() + 1, worst.events.size());
+    worst.offsets[0] = 0;
+    const auto key = engine::SigningKey::loadOrCreate(shop.path / "key");
+    if (!key)
+        return tl::unexpected(key.error());
+    engine::Manifest manifest;
+    manifest.version = "2";
+    const auto digest =
+        engine::writePopularityPackage(shop.path / "packages/2", worst, manifest, *key);
+    if (!digest)
+        return tl::unexpected(digest.error());
+    DR_RETURN_IF_ERROR(registry.add({"2", *digest, "popularity", false, false, {}}));
+    return engine::noteBadModel(shop.path, "shuffled", "2");
+}
 
 /// Makes HOME/shops/small; an empty text when all went well.
 inline std::string placeSmallShop(const std::filesystem::path &home)
@@ -18,6 +67,8 @@ inline std::string placeSmallShop(const std::filesystem::path &home)
     if (!registry || !registry->add({"1", shop.digest, "popularity", true, false, {}})
         || !registry->promote("1"))
         return "the registry cannot be written";
+    if (const auto bad = addBadModel(shop, *registry); !bad)
+        return bad.error().text();
     if (!engine::writeExpected(shop.path, shop.digest, std::vector<float>(shop.trace.size(), 0.5f)))
         return "the expected scores cannot be written";
     if (!engine::makePrivateFolder(home / "keys"))
