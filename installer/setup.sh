@@ -68,21 +68,22 @@ PY
   rm -rf "$cache/wheels"
 }
 
-configure_and_build() { # extra CMake arguments
+configure_and_build() { # TARGET [CMake arguments]
+  local target=$1; shift
   if [ ! -f "$build/build.ninja" ] || [ $# -gt 0 ]; then
     local type=(); [ -f "$build/CMakeCache.txt" ] || type=(-DCMAKE_BUILD_TYPE=Release)
     say "Configuring"
     cmake -S "$root" -B "$build" -G Ninja "${type[@]}" ${DRILLROOM_LIBTORCH:+-DDRILLROOM_LIBTORCH="$DRILLROOM_LIBTORCH"} "$@" >"$cache/configure.log" 2>&1 ||
       { tail -n 20 "$cache/configure.log" >&2; die "CMake could not configure (log: $cache/configure.log)" "the lines above name the first missing part"; }
   fi
-  if ! ninja -C "$build" -n 2>/dev/null | grep -q 'no work to do'; then
+  if ! ninja -C "$build" -n "$target" 2>/dev/null | grep -q 'no work to do'; then
     say "Building (the first time takes about ten minutes on 2 cores)"
-    if [ -t 2 ]; then ninja -C "$build" >&2; else NINJA_STATUS='[%f/%t] ' ninja -C "$build" | awk 'NR % 25 == 1 || /FAILED|error|warning/ {print; fflush()}' >&2; fi ||
+    if [ -t 2 ]; then ninja -C "$build" "$target" >&2; else NINJA_STATUS='[%f/%t] ' ninja -C "$build" "$target" | awk 'NR % 25 == 1 || /FAILED|error|warning/ {print; fflush()}' >&2; fi ||
       die "the build failed" "the lines above name the file; run the same command again after mending it"
   fi
 }
 
-set_up() { # "SECTIONS" [CMake arguments]
+set_up() { # "SECTIONS" TARGET [CMake arguments]
   mkdir -p "$cache" || die "the folder $cache cannot be written" "set DRILLROOM_CACHE to a folder that can"
   install_packages $1; shift
   fetch_libtorch

@@ -18,15 +18,25 @@ function(drillroom_target name)
   target_compile_definitions(${name} PRIVATE DRILLROOM_VERSION="${PROJECT_VERSION}")
 endfunction()
 
-# drillroom_test(tst_name [LABEL fast|slow] [SERIAL] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
-# Fast and slow are ctest labels; SERIAL keeps tests that start real processes from running side by side.
+# Parsed once per target instead of once per file: headers of others that many files include.
+set(DRILLROOM_COMMON_HEADERS <algorithm> <filesystem> <functional> <map> <memory> <optional> <string> <vector>
+  <fmt/format.h> <nlohmann/json.hpp> <spdlog/spdlog.h>)
+
+# drillroom_test(tst_name [LABEL fast|slow] [SERIAL|CPU] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
+# Fast and slow are ctest labels. With `ctest -j 4`:
+# SERIAL: a whole shop in real time. One at a time; beside it only CPU tests, which wait for cores that it leaves idle.
+# CPU: its outcome does not depend on time. Up to four at a time, at the lowest priority there is.
+# Others wait for times and sockets of their own: two at a time.
 function(drillroom_test name)
-  cmake_parse_arguments(T "SERIAL" "LABEL;TIMEOUT" "LIBS" ${ARGN})
+  cmake_parse_arguments(T "SERIAL;CPU" "LABEL;TIMEOUT" "LIBS" ${ARGN})
   if(NOT T_LABEL)
     set(T_LABEL fast)
   endif()
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
+    if(T_CPU)
+      set(T_TIMEOUT 900)
+    endif()
   endif()
   add_executable(${name} ${name}.cpp)
   set_target_properties(${name} PROPERTIES AUTOMOC ON RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
@@ -34,10 +44,21 @@ function(drillroom_test name)
   target_compile_definitions(${name} PRIVATE QT_NO_KEYWORDS QT_NO_CAST_FROM_ASCII
     DRILLROOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" DRILLROOM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   target_link_libraries(${name} PRIVATE ${T_LIBS} Qt6::Test)
-  add_test(NAME ${name} COMMAND ${name})
+  if("engine_net" IN_LIST T_LIBS)
+    target_precompile_headers(${name} REUSE_FROM test_net_headers)
+  else()
+    target_precompile_headers(${name} REUSE_FROM test_headers)
+  endif()
+  if(T_CPU)
+    add_test(NAME ${name} COMMAND chrt --idle 0 $<TARGET_FILE:${name}>)
+    set_tests_properties(${name} PROPERTIES COST 500)
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+  endif()
   set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT}
     ENVIRONMENT "QT_QPA_PLATFORM=offscreen;LC_ALL=C.UTF-8;QTEST_FUNCTION_TIMEOUT=1200000")
   if(T_SERIAL)
-    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+    set_tests_properties(${name} PROPERTIES PROCESSORS 3 COST 1000 RESOURCE_LOCK shop)
   endif()
 endfunction()
