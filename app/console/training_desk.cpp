@@ -269,6 +269,21 @@ void TrainingDesk::promote(const std::string &shop, const std::string &version, 
     });
 }
 
+void TrainingDesk::showToSome(const std::string &shop, const std::string &version, Reply<void> done)
+{
+    m_worker.post([this, shop, version, done = std::move(done)] {
+        const auto running = m_keeper.status();
+        const auto cluster = m_keeper.current();
+        if (!cluster || !running || running->name != shop || running->state != "up")
+            return answer<void>(
+                done, engine::fail(engine::ErrorCode::Unavailable,
+                                   "The shop " + shop
+                                       + " does not run here, and a canary needs shoppers; start "
+                                         "the shop on Home"));
+        answer<void>(done, cluster->act("canary", version, "operator"));
+    });
+}
+
 void TrainingDesk::rollBack(const std::string &shop, const std::string &version, Reply<void> done)
 {
     m_worker.post([this, shop, version, done = std::move(done)] {

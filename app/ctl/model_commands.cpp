@@ -2,6 +2,7 @@
 #include "app/composition/shops.h"
 #include "app/ctl/commands.h"
 #include "app/ctl/output.h"
+#include "engine/agent/local_cluster.h"
 #include "engine/model/registry.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,7 @@ using nlohmann::json;
 struct Options
 {
     std::string shop, version;
-    bool json = false;
+    bool json = false, ends = false;
 };
 
 Result<engine::Registry> openRegistry(const Context &context, const std::string &shop)
@@ -170,6 +171,33 @@ Result<> move(Context &context, const Options &options, const std::string &how)
     return {};
 }
 
+Result<> canary(Context &context, const Options &options)
+{
+    if (options.ends != options.version.empty())
+        return engine::fail(engine::ErrorCode::Usage,
+                            "Name the version to show, or --end to take it back");
+    const auto cluster = engine::LocalCluster::open(
+        context.paths, engine::systemClock(), {.name = "drillctl model canary", .spawn = false});
+    const auto status = cluster ? (*cluster)->shopStatus() : engine::Result<engine::ShopStatus>();
+    if (!cluster || !status || status->name != options.shop || status->state != "up")
+        return engine::fail(engine::ErrorCode::Unavailable,
+                            cluster || cluster.error().code != engine::ErrorCode::Busy
+                                ? "The shop " + options.shop
+                                      + " does not run; a canary needs shoppers: drillctl shop up "
+                                      + options.shop
+                                : cluster.error().text());
+    DR_RETURN_IF_ERROR((*cluster)->act("canary", options.version, "operator"));
+    if (options.json)
+        printJson(json{{"shop", options.shop}, {"canary", options.version}});
+    else
+        print(options.ends
+                  ? fmt::format("{}: the canary ends\n", options.shop)
+                  : fmt::format("{}: version {} goes to a quarter of the shoppers; `drillctl "
+                                "shop status` and `drillctl model list {}` say how it does\n",
+                                options.shop, options.version, options.shop));
+    return {};
+}
+
 } // namespace
 
 void addModelCommands(CLI::App &app, Context &context)
@@ -187,6 +215,8 @@ void addModelCommands(CLI::App &app, Context &context)
         auto *option = sub->add_option("version", options->version, "Version of the package");
         if (version)
             option->required();
+        if (std::string_view(name) == "canary")
+            sub->add_flag("--end", options->ends, "Back to the model that serves the others");
         sub->add_flag("--json", options->json, "The result as JSON");
         sub->callback([&context, options, run] {
             if (const auto done = run(context, *options); !done)
@@ -198,6 +228,10 @@ void addModelCommands(CLI::App &app, Context &context)
         [](Context &c, const Options &o) { return verify(c, o, false); });
     add("show", "The same, with settings, metrics and where it comes from", false,
         [](Context &c, const Options &o) { return verify(c, o, true); });
+    add("canary",
+        "Show a version to a quarter of the shoppers of the running shop, on one replica, until it "
+        "is promoted, ended, or taken back because it does worse",
+        false, canary);
     for (const char *how : {"promote", "rollback", "revoke"})
         add(how,
             std::string_view(how) == "promote" ? "Let this version serve"

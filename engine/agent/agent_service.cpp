@@ -178,6 +178,8 @@ grpc::Status AgentService::Restart(Context *context, const proto::TargetRequest 
             return m_shop.rollBack(request->target(), by);
         if (request->verb() == "promote")
             return m_shop.promote(request->target(), by);
+        if (request->verb() == "canary")
+            return m_shop.canary(request->target(), by);
         if (request->verb() == "retrain")
             return m_shop.retrain(by);
         return m_shop.restart(request->target(), by);

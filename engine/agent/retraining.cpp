@@ -9,18 +9,11 @@
 namespace engine {
 namespace {
 
-constexpr Micros kLook{50'000}, kSeen{15'000'000}, kShown{2'500'000};
-constexpr double kShare = 0.25; ///< of the shoppers
+constexpr Micros kShown{2'500'000};
 
 std::string shortOf(const std::string &digest)
 {
     return digest.substr(0, 12);
-}
-
-std::string textOf(const GoldenLook &look)
-{
-    return fmt::format("golden quality {:.3f} ({:.3f} to {:.3f})", look.quality, look.low,
-                       look.high);
 }
 
 } // namespace
@@ -85,13 +78,12 @@ Result<std::string> Retraining::work(const std::stop_token &stop, const std::str
         return fail(ErrorCode::Unavailable, "There is no replica to show the new model on");
     tell(by,
          fmt::format("version {} goes to {} for {:.0f} % of the shoppers", trained->version,
-                     replicas.front(), 100 * kShare),
+                     replicas.front(), 100 * kCanaryShare),
          true);
-    const auto shown = showToSome(stop, *trained);
+    CanaryRun canary(m_world, m_hub, m_setCanary);
+    const auto shown = canary.show(stop, trained->version, trained->digest, kShown);
     if (!shown) {
-        (void)m_setCanary({}, 0);
-        if (const auto now = Registry::open(folder); now && !now->serving().empty())
-            m_world.deploy({replicas.front()}, now->serving());
+        canary.takeBack();
         return tl::unexpected(shown.error());
     }
     auto registry = Registry::open(folder);
@@ -101,7 +93,7 @@ Result<std::string> Retraining::work(const std::stop_token &stop, const std::str
     m_world.deploy(replicas, trained->version);
     GoldenLook least;
     for (const auto &replica : replicas) {
-        const auto look = seen(stop, replica, trained->digest);
+        const auto look = canary.seen(stop, replica, trained->digest);
         if (!look) {
             (void)m_setCanary({}, 0);
             return tl::unexpected(look.error());
@@ -112,56 +104,6 @@ Result<std::string> Retraining::work(const std::stop_token &stop, const std::str
     DR_RETURN_IF_ERROR(m_setCanary({}, 0));
     return fmt::format("version {} ({}) serves on {} replicas: {}", trained->version,
                        shortOf(trained->digest), replicas.size(), textOf(least));
-}
-
-Result<GoldenLook> Retraining::showToSome(const std::stop_token &stop,
-                                          const TrainedVersion &trained)
-{
-    const auto first = m_world.replicas().front();
-    const auto queue = m_hub.watch();
-    struct Leave
-    {
-        NewsHub &hub;
-        const std::shared_ptr<NewsQueue> &queue;
-        ~Leave() { hub.leave(queue); }
-    } leave{m_hub, queue};
-    m_world.deploy({first}, trained.version);
-    auto look = seen(stop, first, trained.digest);
-    DR_RETURN_IF_ERROR(look);
-    if (look->isWorse)
-        return fail(
-            ErrorCode::InvalidInput,
-            fmt::format("version {} is no better on the golden set ({}); it is not promoted",
-                        trained.version, textOf(*look)));
-    DR_RETURN_IF_ERROR(m_setCanary({first}, kShare));
-    const auto until = m_world.clock().now() + kShown;
-    while (m_world.clock().now() < until && !stop.stop_requested()) {
-        const auto item = queue->pop();
-        const auto *payload = item ? std::get_if<Payload>(item.get()) : nullptr;
-        const auto *response = payload ? std::get_if<ResponseChanged>(payload) : nullptr;
-        if (response && response->kind == "canary" && response->active)
-            return fail(ErrorCode::InvalidInput, fmt::format("the gateway took version {} back: {}",
-                                                             trained.version, response->detail));
-    }
-    if (stop.stop_requested())
-        return fail(ErrorCode::Halted, "Stopped before the new model was promoted");
-    return look;
-}
-
-Result<GoldenLook> Retraining::seen(const std::stop_token &stop, const std::string &target,
-                                    const std::string &digest) const
-{
-    const auto limit = m_world.clock().now() + kSeen;
-    while (!stop.stop_requested() && m_world.clock().now() < limit) {
-        if (const auto loaded = m_world.loaded(target); loaded && !*loaded)
-            return tl::unexpected(loaded->error());
-        if (auto look = m_world.golden(target); look && look->digest == digest)
-            return *look;
-        m_world.clock().waitUntil(m_world.clock().now() + kLook, stop);
-    }
-    if (stop.stop_requested())
-        return fail(ErrorCode::Halted, "Stopped before the new model served everywhere");
-    return fail(ErrorCode::Timeout, target + " was not seen with the new model within 15 s");
 }
 
 void Retraining::tell(const std::string &by, const std::string &detail, bool active)

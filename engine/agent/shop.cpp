@@ -31,7 +31,10 @@ Shop::Shop(const Paths &paths, const Clock &clock, Launcher &launcher, Proxy &pr
                   return to ? to->port : std::uint16_t{0};
               }),
       m_golden(clock, hub, [this] { return goldenReplicas(); }), m_trainer(paths, clock, launcher),
-      m_retraining(*this, m_trainer, hub, [this](const auto &targets, double share) {
+      m_retraining(
+          *this, m_trainer, hub,
+          [this](const auto &targets, double share) { return setCanary(m_paths, targets, share); }),
+      m_canary(*this, hub, [this](const auto &targets, double share) {
           return setCanary(m_paths, targets, share);
       })
 {
@@ -145,6 +148,7 @@ Result<> Shop::waitUntilServing(std::unique_lock<std::mutex> &lock, MonoTime lim
 
 Result<> Shop::down()
 {
+    m_canary.end(false);
     abandon(); // ends a bring-up that is under way
     const std::lock_guard one(m_upMutex);
     abandon();
@@ -619,6 +623,7 @@ Result<> Shop::promote(const std::string &version, const std::string &by)
     DR_RETURN_IF_ERROR(registry);
     const auto before = registry->serving();
     DR_RETURN_IF_ERROR(registry->promote(version));
+    m_canary.end(true);
     const bool isBack = std::atoi(version.c_str()) < std::atoi(before.c_str());
     const ResponseChanged event{isBack ? "rollback" : "promotion",
                                 "shop",
@@ -635,7 +640,21 @@ Result<> Shop::retrain(const std::string &by)
 {
     if (shopFolder().empty())
         return fail(ErrorCode::NotFound, "No shop runs that could be retrained; start one");
+    if (m_canary.isOn())
+        return fail(ErrorCode::Busy, "A canary is shown; end or promote it first");
     return m_retraining.start(by);
+}
+
+Result<> Shop::canary(const std::string &version, const std::string &by)
+{
+    if (m_retraining.isOn())
+        return fail(ErrorCode::Busy, "A retraining shows its model; wait until it is over");
+    if (!version.empty())
+        return m_canary.start(version, by);
+    if (!m_canary.isOn())
+        return fail(ErrorCode::NotFound, "No version is shown to some of the shoppers");
+    m_canary.end(false);
+    return {};
 }
 
 Result<> Shop::prepareFault(const FaultSpec &spec)

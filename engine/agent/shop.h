@@ -66,6 +66,9 @@ public:
     [[nodiscard]] Result<> promote(const std::string &version, const std::string &by);
     /// Trains anew, shows it to some, promotes: the steps come as events, this returns at once.
     [[nodiscard]] Result<> retrain(const std::string &by);
+    /// Shows a version to some of the shoppers, until it is promoted, taken back by the gateway, or
+    /// ended by "".
+    [[nodiscard]] Result<> canary(const std::string &version, const std::string &by);
     /// Makes what a fault needs beforehand: trains the bad model of model.bad-deploy, once. May
     /// take a minute.
     [[nodiscard]] Result<> prepareFault(const FaultSpec &spec);
@@ -123,7 +126,7 @@ private:
         MonoTime servingSince{0};
         int missedProbes = 0;
         std::shared_ptr<NodeLine> line;
-        Micros window = kWindow; // as it was told
+        Micros window = kWindow;       // as it was told
         std::vector<std::string> once; // words for its next start alone
     };
     enum class State { Down, Starting, Up, Ending };
@@ -162,7 +165,7 @@ private:
     std::atomic<bool> m_wanted{false}, m_stays{false}, m_forget{false}, m_loaded{false};
     std::atomic<int> m_watchers{0};
     std::atomic<bool> m_attended{true}; // somebody watches or a load runs, or did a moment ago
-    std::mutex m_upMutex; // one bring-up or end at a time; taken before m_mutex
+    std::mutex m_upMutex;               // one bring-up or end at a time; taken before m_mutex
 
     mutable std::mutex m_mutex; // guards everything below; never held while waiting for a process
     std::condition_variable m_changed;
@@ -179,6 +182,7 @@ private:
     GoldenWatch m_golden;
     Trainer m_trainer;
     Retraining m_retraining;
+    OperatorCanary m_canary;
     std::jthread m_supervisor, m_monitor;
 };
 

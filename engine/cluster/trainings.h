@@ -75,6 +75,10 @@ public:
     virtual void stopTraining(const std::string &recording, Reply<void> done) = 0;
     /// Lets a version serve; in a running shop its replicas load it now, else at their next start.
     virtual void promote(const std::string &shop, const std::string &version, Reply<void> done) = 0;
+    /// Shows a version to some of the shoppers of a running shop, on one replica, until it is
+    /// promoted, ended with "", or the gateway takes it back. Answers when it has begun.
+    virtual void showToSome(const std::string &shop, const std::string &version,
+                            Reply<void> done) = 0;
     /// Back to the named version, or with "" to the one before.
     virtual void rollBack(const std::string &shop, const std::string &version,
                           Reply<void> done) = 0;

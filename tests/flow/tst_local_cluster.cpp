@@ -3,6 +3,8 @@
 
 #include "engine/agent/asking.h"
 #include "engine/agent/local_cluster.h"
+#include "engine/agent/shop_plan.h"
+#include "engine/serving/canary_file.h"
 #include "tests/support/auditor.h"
 #include "tests/support/given_time.h"
 #include "tests/support/placed_shop.h"
@@ -28,6 +30,7 @@ private Q_SLOTS:
     void haltRefusesUntilReleased();
     void restartOnDemandIsAResponse();
     void readerSeesTheHolder();
+    void aCanaryIsShownEndedAndTakenBack();
     void theStandbyIsAProcessThatServesInNeed();
 
 private:
@@ -301,6 +304,83 @@ void TestLocalCluster::readerSeesTheHolder()
     const auto refused = (*reader)->shopDown();
     QCOMPARE(refused.error().code, ErrorCode::Busy);
     QVERIFY(refused.error().message.find("test (pid ") != std::string::npos);
+}
+
+void TestLocalCluster::aCanaryIsShownEndedAndTakenBack()
+{
+    const auto paths = Paths::fromEnvironment();
+    const auto shop = paths.shops() / "small";
+    const auto data = readDataset(shop / "history.bin");
+    auto registry = Registry::open(shop);
+    const auto key = SigningKey::loadOrCreate(paths.signingKey());
+    QVERIFY(data && registry && key);
+    const auto train = splitByTime(*data).train;
+    const auto add = [&](const std::string &version, const Dataset &learnt) {
+        Manifest manifest;
+        manifest.version = version;
+        const auto digest =
+            writePopularityPackage(shop / "packages" / version, learnt, manifest, *key);
+        return digest && registry->add({version, *digest, "popularity", true, false, {}})
+                   ? *digest
+                   : std::string();
+    };
+    const auto good = add("3", train);
+    QVERIFY(!good.empty() && !add("4", test::worstFirst(train)).empty());
+    const auto reference = m_cluster->shopStatus()->reference;
+    const auto act = [&](const char *version) {
+        return m_cluster->act("canary", version, "operator");
+    };
+    const auto shownTo = [&] {
+        const auto text = readText(endpointsFile(paths), 1 << 20);
+        const auto given = text ? parseCanary(*text, "endpoints") : Result<GivenCanary>();
+        return given ? given->targets.size() : 99;
+    };
+    const auto digests = [&] {
+        std::vector<std::string> all;
+        for (const auto &process : m_cluster->shopStatus()->processes)
+            if (process.role == "replica")
+                all.push_back(process.digest);
+        return all;
+    };
+    const auto waitForCanary = [&](bool active) {
+        return waitFor<ResponseChanged>(
+            [=](const auto &event) {
+                return event.kind == "canary" && event.target == "shop" && event.active == active;
+            },
+            30'000);
+    };
+    using Digests = std::vector<std::string>;
+    for (const char *wrong : {"2", "1", "99", ""}) // not passed, serves, unknown, nothing to end
+        QVERIFY2(!act(wrong), wrong);
+
+    mark();
+    QVERIFY(act("3"));
+    QVERIFY(waitForCanary(true));
+    QTRY_COMPARE_WITH_TIMEOUT(shownTo(), std::size_t{1}, 30'000);
+    QCOMPARE(digests(), (Digests{good, reference, reference}));
+    QVERIFY(!act("4")); // one at a time
+    QVERIFY(act(""));
+    const auto ended = waitForCanary(false);
+    QVERIFY(ended && ended->detail == "version 3: ended by hand");
+    QCOMPARE(shownTo(), std::size_t{0});
+    QTRY_COMPARE_WITH_TIMEOUT(digests(), Digests(3, reference), 30'000);
+
+    mark();
+    QVERIFY(act("4"));
+    const auto refused = waitForCanary(false);
+    QVERIFY(refused && refused->detail.find("no better on the golden set") != std::string::npos);
+    QCOMPARE(shownTo(), std::size_t{0});
+    QTRY_COMPARE_WITH_TIMEOUT(digests(), Digests(3, reference), 30'000);
+
+    mark();
+    QVERIFY(act("3"));
+    QTRY_COMPARE_WITH_TIMEOUT(shownTo(), std::size_t{1}, 30'000);
+    QVERIFY(m_cluster->act("promote", "3", "operator"));
+    QVERIFY(waitForCanary(false));
+    QTRY_COMPARE_WITH_TIMEOUT(digests(), Digests(3, good), 30'000);
+    QCOMPARE(shownTo(), std::size_t{0});
+    QVERIFY(m_cluster->act("promote", "1", "operator"));
+    QTRY_COMPARE_WITH_TIMEOUT(digests(), Digests(3, reference), 30'000);
 }
 
 void TestLocalCluster::theStandbyIsAProcessThatServesInNeed()

@@ -183,6 +183,11 @@ public:
         asked.push_back("promote " + shop + " " + version);
         done({});
     }
+    void showToSome(const std::string &shop, const std::string &version, Reply<void> done) override
+    {
+        asked.push_back("canary " + shop + " " + version);
+        done({});
+    }
     void rollBack(const std::string &shop, const std::string &version, Reply<void> done) override
     {
         asked.push_back("rollback " + shop + " " + version);

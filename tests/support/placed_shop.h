@@ -12,6 +12,18 @@
 
 namespace test {
 
+/// The same items, the least taken ones most often.
+inline engine::Dataset worstFirst(engine::Dataset train)
+{
+    const auto order = engine::popularityOrder(train);
+    train.events.clear();
+    for (std::size_t rank = 0; rank < order.size(); ++rank)
+        train.events.insert(train.events.end(), rank + 1, order[rank]);
+    train.offsets.assign(train.shoppers() + 1, train.events.size());
+    train.offsets[0] = 0;
+    return train;
+}
+
 /// A golden set with what the package earns on it, and version 2, the same items worst first, as
 /// the shop's bad model.
 inline engine::Result<> addBadModel(SmallShop &shop, engine::Registry &registry)
@@ -38,19 +50,13 @@ inline engine::Result<> addBadModel(SmallShop &shop, engine::Registry &registry)
     std::filesystem::create_directories(golden);
     DR_RETURN_IF_ERROR(engine::writeTrace(golden / "trace.bin", rows));
     DR_RETURN_IF_ERROR(engine::writeExpected(golden, shop.digest, expected));
-    auto worst = split.train;
-    worst.events.clear();
-    for (std::size_t rank = 0; rank < order.size(); ++rank)
-        worst.events.insert(worst.events.end(), rank + 1, order[rank]);
-    worst.offsets.assign(worst.shopperIds.size() + 1, worst.events.size());
-    worst.offsets[0] = 0;
     const auto key = engine::SigningKey::loadOrCreate(shop.path / "key");
     if (!key)
         return tl::unexpected(key.error());
     engine::Manifest manifest;
     manifest.version = "2";
-    const auto digest =
-        engine::writePopularityPackage(shop.path / "packages/2", worst, manifest, *key);
+    const auto digest = engine::writePopularityPackage(shop.path / "packages/2",
+                                                       worstFirst(split.train), manifest, *key);
     if (!digest)
         return tl::unexpected(digest.error());
     DR_RETURN_IF_ERROR(registry.add({"2", *digest, "popularity", false, false, {}}));

@@ -303,11 +303,13 @@ void TestModelsPage::modelsAreMoved()
     QCOMPARE(text("servingCountLabel"), QStringLiteral("1"));
     QVERIFY(!find<QPushButton>("model4PromoteButton"));  // did not pass its gate
     QVERIFY(!find<QPushButton>("model1RollBackButton")); // revoked
+    QVERIFY(!find<QPushButton>("model4CanaryButton"));
+    click("model6CanaryButton");
     click("model6PromoteButton");
     click("model3RollBackButton");
     click("model2RollBackButton");
-    QCOMPARE(m_desk->asked,
-             (std::vector<std::string>{"promote demo 6", "rollback demo ", "rollback demo 2"}));
+    QCOMPARE(m_desk->asked, (std::vector<std::string>{"canary demo 6", "promote demo 6",
+                                                      "rollback demo ", "rollback demo 2"}));
     // Nothing has changed: the same cards stay.
     auto *card = find<QFrame>("model3Card");
     QTest::qWait(400);

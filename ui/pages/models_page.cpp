@@ -51,6 +51,7 @@ ModelsPage::ModelsPage(engine::Trainings *trainings, QWidget *parent)
                 share * static_cast<double>(m_timeline->snapshot()->end)));
     });
     connect(m_board, &RegistryBoard::promoteAsked, this, &ModelsPage::promote);
+    connect(m_board, &RegistryBoard::canaryAsked, this, &ModelsPage::showToSome);
     connect(m_board, &RegistryBoard::rollBackAsked, this, &ModelsPage::rollBack);
     m_board->show({});
     showChosen();
@@ -267,6 +268,16 @@ void ModelsPage::promote(const QString &shop, const QString &version)
     if (m_trainings)
         m_trainings->promote(shop.toStdString(), version.toStdString(),
                              told(tr("Version %1 serves %2.").arg(version, shop)));
+}
+
+void ModelsPage::showToSome(const QString &shop, const QString &version)
+{
+    if (m_trainings)
+        m_trainings->showToSome(shop.toStdString(), version.toStdString(),
+                                told(version.isEmpty()
+                                         ? tr("The canary of %1 ends.").arg(shop)
+                                         : tr("Version %1 goes to a quarter of the shoppers of %2.")
+                                               .arg(version, shop)));
 }
 
 void ModelsPage::rollBack(const QString &shop, const QString &version)

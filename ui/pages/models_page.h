@@ -39,6 +39,7 @@ public:
     void resume();
     void stop();
     void promote(const QString &shop, const QString &version);
+    void showToSome(const QString &shop, const QString &version);
     void rollBack(const QString &shop, const QString &version);
 
 Q_SIGNALS:

@@ -121,7 +121,7 @@ QString responseIcon(std::string_view kind)
 {
     if (kind == "restart")
         return QStringLiteral("retrain");
-    if (kind == "fallback")
+    if (kind == "fallback" || kind == "canary")
         return QStringLiteral("standby");
     if (kind == "rollback")
         return QStringLiteral("rollback");
@@ -147,6 +147,8 @@ QString responseText(const engine::ResponseChanged &response)
         return tr("roll back %1").arg(target);
     if (response.kind == "restore")
         return tr("restore %1").arg(target);
+    if (response.kind == "canary")
+        return response.target == "gateway" ? tr("canary rolled back") : tr("canary");
     return target.isEmpty() ? qs(response.kind) : tr("%1 %2").arg(qs(response.kind), target);
 }
 

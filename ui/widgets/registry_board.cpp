@@ -259,6 +259,16 @@ QWidget *RegistryBoard::card(const engine::ShopModels &shop, const engine::ShopM
                 [this, shopName, version] { Q_EMIT rollBackAsked(shopName, version); });
         layout->addWidget(back);
     } else if (mayServe) {
+        const bool isShown = model.state == ModelState::Canary;
+        auto *canary =
+            named(new QPushButton(isShown ? tr("End canary") : tr("Start canary"), frame),
+                  (id + "CanaryButton").c_str());
+        canary->setToolTip(isShown ? tr("Back to the model that serves the others")
+                                   : tr("One replica serves it to a quarter of the shoppers"));
+        connect(canary, &QPushButton::clicked, this, [this, shopName, version, isShown] {
+            Q_EMIT canaryAsked(shopName, isShown ? QString() : version);
+        });
+        layout->addWidget(canary);
         auto *promote =
             named(new QPushButton(tr("Promote"), frame), (id + "PromoteButton").c_str());
         promote->setProperty("kind", QStringLiteral("primary"));

@@ -23,6 +23,7 @@ public:
 
 Q_SIGNALS:
     void promoteAsked(const QString &shop, const QString &version);
+    void canaryAsked(const QString &shop, const QString &version); ///< "" ends it
     /// "" = to the version before.
     void rollBackAsked(const QString &shop, const QString &version);
 
