@@ -4,6 +4,7 @@
 #include "engine/agent/local_cluster.h"
 #include "engine/agent/shop_plan.h"
 #include "engine/base/files.h"
+#include "engine/data/application_files.h"
 #include "engine/serving/canary_file.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 
 namespace app {
 namespace {
+
+constexpr const char *kRecommend = "recommend";
 
 /// Versions that the gateway gives to some of the shoppers at this moment.
 std::set<std::string> canaries(const engine::Paths &paths, const engine::ShopStatus &running)
@@ -33,10 +36,30 @@ std::set<std::string> canaries(const engine::Paths &paths, const engine::ShopSta
 
 } // namespace
 
-engine::Result<engine::ShopModels> shopModels(const engine::Paths &paths, const std::string &shop,
-                                              const engine::ShopStatus *running)
+engine::Result<std::filesystem::path>
+modelFolder(const engine::Paths &paths, const std::string &shop, const std::string &application)
 {
     const auto folder = shopFolder(paths, shop);
+    if (!folder || application == kRecommend)
+        return folder;
+    const auto all = engine::readApplications(*folder);
+    if (!all)
+        return tl::unexpected(all.error());
+    std::string names(kRecommend);
+    for (const auto &one : *all) {
+        if (one.name == application)
+            return engine::applicationFolder(*folder, application);
+        names += ", " + one.name;
+    }
+    return engine::fail(engine::ErrorCode::NotFound, "The shop " + shop + " has no application '"
+                                                         + application + "'; it has " + names);
+}
+
+engine::Result<engine::ShopModels> shopModels(const engine::Paths &paths, const std::string &shop,
+                                              const engine::ShopStatus *running,
+                                              const std::string &application)
+{
+    const auto folder = modelFolder(paths, shop, application);
     if (!folder)
         return tl::unexpected(folder.error());
     const auto registry = engine::Registry::open(*folder);
@@ -45,7 +68,8 @@ engine::Result<engine::ShopModels> shopModels(const engine::Paths &paths, const 
     const auto key = engine::SigningKey::loadOrCreate(paths.signingKey());
     if (!key)
         return tl::unexpected(key.error());
-    const bool isRunning = running && running->name == shop && running->state == "up";
+    const bool isRunning =
+        application == kRecommend && running && running->name == shop && running->state == "up";
     const auto shown = isRunning ? canaries(paths, *running) : std::set<std::string>{};
     engine::ShopModels result;
     result.shop = shop;

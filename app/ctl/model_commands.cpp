@@ -16,13 +16,13 @@ using nlohmann::json;
 
 struct Options
 {
-    std::string shop, version;
+    std::string shop, version, application = "recommend";
     bool json = false, ends = false;
 };
 
-Result<engine::Registry> openRegistry(const Context &context, const std::string &shop)
+Result<engine::Registry> openRegistry(const Context &context, const Options &options)
 {
-    const auto folder = app::shopFolder(context.paths, shop);
+    const auto folder = app::modelFolder(context.paths, options.shop, options.application);
     if (!folder)
         return tl::unexpected(folder.error());
     return engine::Registry::open(*folder);
@@ -43,12 +43,13 @@ std::string remarkOf(const engine::ShopModel &model)
 Result<> list(Context &context, const Options &options)
 {
     const auto running = app::runningShop(context.paths);
-    const auto shop = app::shopModels(context.paths, options.shop, running ? &*running : nullptr);
+    const auto shop = app::shopModels(context.paths, options.shop, running ? &*running : nullptr,
+                                      options.application);
     if (!shop)
         return tl::unexpected(shop.error());
     auto all = json::array();
-    Table table({"Version", "State", "Family", "NDCG@10", "Digest", ""},
-                {true, false, false, true});
+    const char *figure = options.application == "recommend" ? "ndcg@10" : "earned";
+    Table table({"Version", "State", "Family", figure, "Digest", ""}, {true, false, false, true});
     for (auto at = shop->models.rbegin(); at != shop->models.rend(); ++at) {
         const auto &entry = at->entry;
         const std::string state(engine::name(at->state));
@@ -62,13 +63,16 @@ Result<> list(Context &context, const Options &options)
                        {"previous", at->isPrevious},
                        {"reference", at->isReference},
                        {"metrics", entry.metrics}});
-        const auto ndcg = entry.metrics.find("ndcg@10");
+        const auto value = entry.metrics.find(figure);
         table.row({entry.version, state, entry.family,
-                   ndcg == entry.metrics.end() ? "" : fmt::format("{:.4f}", ndcg->second),
+                   value == entry.metrics.end() ? "" : fmt::format("{:.4f}", value->second),
                    entry.digest.substr(0, 16), remarkOf(*at)});
     }
     if (options.json)
-        printJson(json{{"shop", options.shop}, {"floor", shop->floor}, {"models", all}});
+        printJson(json{{"shop", options.shop},
+                       {"application", options.application},
+                       {"floor", shop->floor},
+                       {"models", all}});
     else
         print(table.text());
     return {};
@@ -87,7 +91,7 @@ Result<std::filesystem::path> packageFolder(Context &context, const Options &opt
                                 "The folder of a package needs no version");
         return path;
     }
-    const auto registry = openRegistry(context, options.shop);
+    const auto registry = openRegistry(context, options);
     if (!registry)
         return tl::unexpected(registry.error());
     policy.versionFloor = registry->floor();
@@ -154,7 +158,7 @@ Result<> verify(Context &context, const Options &options, bool shows)
 
 Result<> move(Context &context, const Options &options, const std::string &how)
 {
-    auto registry = openRegistry(context, options.shop);
+    auto registry = openRegistry(context, options);
     if (!registry)
         return tl::unexpected(registry.error());
     DR_RETURN_IF_ERROR(how == "promote"    ? registry->promote(options.version)
@@ -215,7 +219,11 @@ void addModelCommands(CLI::App &app, Context &context)
         auto *option = sub->add_option("version", options->version, "Version of the package");
         if (version)
             option->required();
-        if (std::string_view(name) == "canary")
+        if (std::string_view(name) != "canary")
+            sub->add_option("--application", options->application,
+                            "Whose models: recommend, search, ads or inventory")
+                ->capture_default_str();
+        else
             sub->add_flag("--end", options->ends, "Back to the model that serves the others");
         sub->add_flag("--json", options->json, "The result as JSON");
         sub->callback([&context, options, run] {

@@ -3,6 +3,8 @@
 
 #include "tests/support/program.h"
 
+#include <QJsonArray>
+
 class TestApplications : public QObject
 {
     Q_OBJECT
@@ -46,6 +48,25 @@ void TestApplications::eachHasASignedModelAndRequests()
         QCOMPARE(folder.entryList({QStringLiteral("expected-*.bin")}).size(), 1);
         QVERIFY(!folder.exists(QStringLiteral("training")));
     }
+    for (const auto &name : kAll) {
+        const QStringList of{QStringLiteral("four"), QStringLiteral("--application"), name,
+                             QStringLiteral("--json")};
+        const auto list =
+            m_place.ctl(QStringList{QStringLiteral("model"), QStringLiteral("list")} + of);
+        QVERIFY2(list.exit == 0, list.err);
+        const auto models = list.json()[QStringLiteral("models")].toArray();
+        QCOMPARE(models.size(), 1);
+        QCOMPARE(models[0][QStringLiteral("state")].toString(), QStringLiteral("serving"));
+        const auto verified =
+            m_place.ctl(QStringList{QStringLiteral("model"), QStringLiteral("verify")} + of);
+        QCOMPARE(verified.exit, 0);
+        QCOMPARE(verified.json()[QStringLiteral("digest")], models[0][QStringLiteral("digest")]);
+    }
+    const auto none =
+        m_place.ctl({QStringLiteral("model"), QStringLiteral("list"), QStringLiteral("four"),
+                     QStringLiteral("--application"), QStringLiteral("adverts")});
+    QVERIFY(none.exit != 0);
+    QVERIFY2(none.err.contains("it has recommend, search, ads, inventory"), none.err);
 }
 
 void TestApplications::wrongApplicationsAreRefused()
