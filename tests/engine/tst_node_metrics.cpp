@@ -5,6 +5,7 @@
 #include "engine/metrics/metric_names.h"
 #include "engine/metrics/sketch.h"
 #include "engine/serving/node_metrics.h"
+#include "tests/support/http_get.h"
 
 #include <QFile>
 #include <QJsonArray>
@@ -14,10 +15,6 @@
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QtTest>
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 using namespace engine;
 
@@ -68,37 +65,6 @@ struct Node
     }
 };
 
-int connectTo(int port)
-{
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    if (::connect(fd, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0) {
-        ::close(fd);
-        return -1;
-    }
-    return fd;
-}
-
-QByteArray get(int port, const QByteArray &path)
-{
-    const int fd = connectTo(port);
-    if (fd < 0)
-        return {};
-    const auto request =
-        "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    (void)!::write(fd, request.data(), static_cast<std::size_t>(request.size()));
-    QByteArray reply;
-    char buffer[4096];
-    for (ssize_t got = 0; (got = ::read(fd, buffer, sizeof buffer)) > 0;)
-        reply.append(buffer, static_cast<qsizetype>(got));
-    ::close(fd);
-    const auto body = reply.indexOf("\r\n\r\n");
-    return body < 0 ? QByteArray() : reply.mid(body + 4);
-}
-
 int freePort()
 {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -119,7 +85,7 @@ void TestNodeMetrics::countsAddUpAndLevelsDoNot()
 {
     Node node;
     node.feed(30);
-    const auto page = get(node.metrics->port(), "/metrics");
+    const auto page = test::get(node.metrics->port(), "/metrics");
     const auto has = [&page](const char *line) {
         QVERIFY2(page.contains(line), (QByteArray(line) + "\n" + page).constData());
     };
@@ -151,7 +117,7 @@ void TestNodeMetrics::promtoolFindsNothing()
     QProcess process;
     process.setProcessChannelMode(QProcess::MergedChannels);
     process.start(promtool, {QStringLiteral("check"), QStringLiteral("metrics")});
-    process.write(get(node.metrics->port(), "/metrics"));
+    process.write(test::get(node.metrics->port(), "/metrics"));
     process.closeWriteChannel();
     QVERIFY(process.waitForFinished(60'000));
     QVERIFY2(process.exitCode() == 0, process.readAll().constData());
@@ -162,7 +128,7 @@ void TestNodeMetrics::labelSetsAreBounded()
     Node node;
     for (int i = 0; i < 5000; ++i)
         node.metrics->take({"traffic", 0, {{"gateway.slow." + std::to_string(i), 1.0}}, {}});
-    const auto page = get(node.metrics->port(), "/metrics");
+    const auto page = test::get(node.metrics->port(), "/metrics");
     QVERIFY(page.contains("drillroom_shop_slow_total"));
     QVERIFY(page.count("drillroom_shop_slow_total{") <= 200);
 }
@@ -173,7 +139,7 @@ void TestNodeMetrics::garbageOnThePortIsHarmless()
     node.feed(1);
     std::vector<int> open;
     for (int i = 0; i < 20; ++i) { // half-open and garbage
-        open.push_back(connectTo(node.metrics->port()));
+        open.push_back(test::connectTo(node.metrics->port()));
         const QByteArray garbage(1000, static_cast<char>(i * 13));
         if (i % 2)
             (void)!::send(open.back(), garbage.data(), 1000, MSG_NOSIGNAL);
@@ -181,8 +147,9 @@ void TestNodeMetrics::garbageOnThePortIsHarmless()
     for (const int fd : open)
         ::close(fd);
     QTRY_VERIFY_WITH_TIMEOUT(
-        get(node.metrics->port(), "/metrics").contains("drillroom_shop_requests_total"), 60'000);
-    QVERIFY(!get(node.metrics->port(), "/other").contains("drillroom_shop"));
+        test::get(node.metrics->port(), "/metrics").contains("drillroom_shop_requests_total"),
+        60'000);
+    QVERIFY(!test::get(node.metrics->port(), "/other").contains("drillroom_shop"));
 }
 
 void TestNodeMetrics::wrongPortsAreNamed()
@@ -222,7 +189,7 @@ void TestNodeMetrics::aRealPrometheusScrapesTheShop()
                                 + node.folder.filePath(QStringLiteral("d")),
                             QStringLiteral("--web.listen-address=127.0.0.1:%1").arg(port)});
     const auto query = [port](const char *path) {
-        return QJsonDocument::fromJson(get(port, path))[QStringLiteral("data")];
+        return QJsonDocument::fromJson(test::get(port, path))[QStringLiteral("data")];
     };
     // Half of the requests fail while it looks: both the counts and the alert must come through.
     // The alert takes its rule's ten seconds, so it is waited for in the slow form.
@@ -238,7 +205,7 @@ void TestNodeMetrics::aRealPrometheusScrapesTheShop()
                     && results[0][QStringLiteral("metric")][QStringLiteral("role")].toString()
                            == QStringLiteral("traffic");
         // Not parsed: a long reply comes in chunks.
-        isLoaded = isLoaded || get(port, "/api/v1/rules").contains("HighErrorRate");
+        isLoaded = isLoaded || test::get(port, "/api/v1/rules").contains("HighErrorRate");
         for (const auto alert : query("/api/v1/alerts")[QStringLiteral("alerts")].toArray())
             isFiring =
                 isFiring

@@ -7,10 +7,12 @@
 #include "engine/serving/canary_file.h"
 #include "tests/support/auditor.h"
 #include "tests/support/given_time.h"
+#include "tests/support/http_get.h"
 #include "tests/support/placed_shop.h"
 #include "tests/support/program.h"
 
 #include <mutex>
+#include <nlohmann/json.hpp>
 
 using namespace engine;
 
@@ -32,6 +34,7 @@ private Q_SLOTS:
     void readerSeesTheHolder();
     void aCanaryIsShownEndedAndTakenBack();
     void theStandbyIsAProcessThatServesInNeed();
+    void anUnwatchedShopReportsOnceASecond();
 
 private:
     /// Waits for the news that `wanted` takes; the first one since `mark()`.
@@ -414,6 +417,42 @@ void TestLocalCluster::theStandbyIsAProcessThatServesInNeed()
     QVERIFY(isServedBy("standby"));
     QVERIFY(m_cluster->setSwitches({}));
     QVERIFY(isServedBy("primary"));
+}
+
+// Seen at what does not belong to the telemetry's readers: a replica's /metrics changes as often as
+// it sends a window.
+void TestLocalCluster::anUnwatchedShopReportsOnceASecond()
+{
+    m_cluster.reset();
+    auto opened = LocalCluster::open(Paths::fromEnvironment(), systemClock(), {.name = "test"});
+    QVERIFY2(opened, opened ? "" : opened.error().text().c_str());
+    const auto cluster = std::move(*opened);
+    const auto status = cluster->shopUp({"small", 1, false, false});
+    QVERIFY2(status, status ? "" : status.error().text().c_str());
+    const auto replica = *std::ranges::find(status->processes, "replica/1", &ProcessStatus::name);
+    const auto portOf = [](const std::string &address) {
+        return std::stoi(address.substr(address.rfind(':') + 1));
+    };
+    const auto shop = m_place.home().toStdString() + "/shops/small";
+    const auto found = readText(shop + "/metrics/replica-1.json", 1 << 16);
+    QVERIFY(found);
+    const auto metrics = nlohmann::json::parse(*found)[0]["targets"][0].get<std::string>();
+    const auto items = readShopInfo(shop)->items;
+    const auto changes = [&] {
+        QSet<QByteArray> seen;
+        QElapsedTimer timer;
+        for (timer.start(); timer.elapsed() < 2500; QTest::qWait(20)) {
+            (void)askModel(static_cast<std::uint16_t>(portOf(replica.address)), items,
+                           Micros{1'000'000});
+            for (const auto &line : test::get(portOf(metrics), "/metrics").split('\n'))
+                if (line.contains("requests_total") && !line.startsWith('#'))
+                    seen.insert(line);
+        }
+        return seen.size();
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(changes() <= 4, 30'000); // it was attended a moment ago
+    cluster->listen({});
+    QTRY_VERIFY_WITH_TIMEOUT(changes() >= 8, 30'000);
 }
 
 QTEST_GUILESS_MAIN(TestLocalCluster)
