@@ -22,13 +22,22 @@ endfunction()
 set(DRILLROOM_COMMON_HEADERS <algorithm> <filesystem> <functional> <map> <memory> <optional> <string> <vector>
   <fmt/format.h> <nlohmann/json.hpp> <spdlog/spdlog.h>)
 
-# drillroom_test(tst_name [LABEL fast|slow] [SERIAL|CPU] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
+# What tests and the headers parsed for them must have alike.
+function(drillroom_test_flags name)
+  target_compile_definitions(${name} PRIVATE QT_NO_KEYWORDS QT_NO_CAST_FROM_ASCII
+    DRILLROOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" DRILLROOM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  # Qt Test's own, others in each folder, and used by QFINDTESTDATA alone.
+  target_compile_options(${name} PRIVATE -UQT_TESTCASE_BUILDDIR -UQT_TESTCASE_SOURCEDIR)
+endfunction()
+
+# drillroom_test(tst_name [LABEL fast|slow] [SERIAL|CPU] [TEXTS] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
 # Fast and slow are ctest labels. With `ctest -j 4`:
 # SERIAL: a whole shop in real time. One at a time; beside it only CPU tests, which wait for cores that it leaves idle.
 # CPU: its outcome does not depend on time. Up to four at a time, at the lowest priority there is.
+# TEXTS: tables of plain text by the dozen, so literals may become QString in it.
 # Others wait for times and sockets of their own: two at a time.
 function(drillroom_test name)
-  cmake_parse_arguments(T "SERIAL;CPU" "LABEL;TIMEOUT" "LIBS" ${ARGN})
+  cmake_parse_arguments(T "SERIAL;CPU;TEXTS" "LABEL;TIMEOUT" "LIBS" ${ARGN})
   if(NOT T_LABEL)
     set(T_LABEL fast)
   endif()
@@ -41,14 +50,18 @@ function(drillroom_test name)
   add_executable(${name} ${name}.cpp)
   set_target_properties(${name} PROPERTIES AUTOMOC ON RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   drillroom_target(${name})
-  target_compile_definitions(${name} PRIVATE QT_NO_KEYWORDS QT_NO_CAST_FROM_ASCII
-    DRILLROOM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" DRILLROOM_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   target_link_libraries(${name} PRIVATE ${T_LIBS} Qt6::Test)
-  if("engine_net" IN_LIST T_LIBS)
+  drillroom_test_flags(${name})
+  if(T_TEXTS)
+    target_compile_options(${name} PRIVATE -UQT_NO_CAST_FROM_ASCII)
+  elseif("engine_net" IN_LIST T_LIBS)
     target_precompile_headers(${name} REUSE_FROM test_net_headers)
   else()
     target_precompile_headers(${name} REUSE_FROM test_headers)
   endif()
+  # Nothing is in it: each test includes its own.
+  set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/${name}_autogen/mocs_compilation.cpp
+    PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   if(T_CPU)
     add_test(NAME ${name} COMMAND chrt --idle 0 $<TARGET_FILE:${name}>)
     set_tests_properties(${name} PROPERTIES COST 500)

@@ -1,8 +1,6 @@
 // The family ctr end to end: rows of text to a signed package to probabilities, and what it does
 // with bad rows and bad packages.
 
-// Tables of plain text by the dozen: literals may become QString here.
-#undef QT_NO_CAST_FROM_ASCII
 #include "engine/base/files.h"
 #include "engine/base/random.h"
 #include "engine/data/labelled_rows.h"

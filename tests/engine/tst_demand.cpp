@@ -1,8 +1,6 @@
 // Forecasts of demand: as good as can be asked where the truth is known, honest about what they do
 // not know, the same bits live and offline, and clear about files that are broken.
 
-// Tables of plain text by the dozen: literals may become QString here.
-#undef QT_NO_CAST_FROM_ASCII
 #include "engine/base/files.h"
 #include "engine/base/random.h"
 #include "engine/data/synthetic_demand.h"

@@ -2,8 +2,6 @@
 // out by hand, other spellings, a ranker that learns what there is to learn and leaves noise alone,
 // the same scores after a round trip, and files that are no good.
 
-// Tables of plain text by the dozen: literals may become QString here.
-#undef QT_NO_CAST_FROM_ASCII
 #include "engine/base/random.h"
 #include "engine/model/bm25.h"
 #include "engine/scoring/search_ranker.h"

@@ -1,8 +1,6 @@
 // The synthetic demand: the same bytes everywhere, draws that follow the law they are said to
 // follow, and series as lumpy as real ones.
 
-// Tables of plain text by the dozen: literals may become QString here.
-#undef QT_NO_CAST_FROM_ASCII
 #include "engine/base/digest.h"
 #include "engine/base/files.h"
 #include "engine/data/synthetic_demand.h"
