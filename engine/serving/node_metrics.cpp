@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 namespace engine {
+
+void useScrapeStack(); // scrape_stack.cpp
+
 namespace {
 
 /// Seconds. Limits of drills lie between 25 ms and 1 s.
@@ -199,6 +202,7 @@ Result<std::unique_ptr<NodeMetrics>> NodeMetrics::start(const NodeConfig &config
     out->m_page = std::make_shared<Page>(config.target);
     if (*port < 0)
         return out;
+    useScrapeStack();
     try {
         out->m_server = std::make_unique<Server>(static_cast<int>(*port));
         out->m_server->exposer.RegisterCollectable(out->m_page);

@@ -63,7 +63,7 @@ function(drillroom_test name)
   set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/${name}_autogen/mocs_compilation.cpp
     PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   if(T_CPU)
-    add_test(NAME ${name} COMMAND chrt --idle 0 $<TARGET_FILE:${name}>)
+    add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/support/idle.sh $<TARGET_FILE:${name}>)
     set_tests_properties(${name} PROPERTIES COST 500)
   else()
     add_test(NAME ${name} COMMAND ${name})

@@ -7,6 +7,7 @@
 #include "engine/proto/store.grpc.pb.h"
 #include "engine/serving/node_config.h"
 #include "tests/support/fake_agent.h"
+#include "tests/support/http_get.h"
 #include "tests/support/small_shop.h"
 
 #include <QProcess>
@@ -205,6 +206,14 @@ void TestNodePrograms::aReplicaServesItsPackage()
         QCOMPARE(window.end % engine::kWindow.count(), std::int64_t(0));
     }
     QVERIFY(QTest::qWaitFor([&] { return node.sum("replica/1.requests") == 1; }, 30'000));
+    // The whole program, not the class alone: LibTorch leaves the server's threads little stack.
+    QFile scraped(QString::fromStdString((m_shop.path / "metrics/replica-1.json").string()));
+    QVERIFY(scraped.open(QIODevice::ReadOnly));
+    const auto at =
+        json::parse(scraped.readAll().toStdString())[0]["targets"][0].get<std::string>();
+    const auto page = test::get(std::stoi(at.substr(at.rfind(':') + 1)), "/metrics");
+    QVERIFY(page.contains("drillroom_replica_requests_total"));
+    QCOMPARE(node.process.state(), QProcess::Running);
 
     test::FakeAgent::Command drain;
     drain.set_id(1);

@@ -340,7 +340,8 @@ void TestLocalCluster::aCanaryIsShownEndedAndTakenBack()
     };
     const auto digests = [&] {
         std::vector<std::string> all;
-        for (const auto &process : m_cluster->shopStatus()->processes)
+        const auto status = m_cluster->shopStatus();
+        for (const auto &process : status->processes)
             if (process.role == "replica")
                 all.push_back(process.digest);
         return all;
@@ -445,14 +446,22 @@ void TestLocalCluster::anUnwatchedShopReportsOnceASecond()
             (void)askModel(static_cast<std::uint16_t>(portOf(replica.address)), items,
                            Micros{1'000'000});
             for (const auto &line : test::get(portOf(metrics), "/metrics").split('\n'))
-                if (line.contains("requests_total") && !line.startsWith('#'))
+                if (line.startsWith("drillroom_replica_requests_total"))
                     seen.insert(line);
         }
+        qInfo("%lld windows in 2.5 s", static_cast<long long>(seen.size()));
         return seen.size();
     };
-    QTRY_VERIFY_WITH_TIMEOUT(changes() <= 4, 30'000); // it was attended a moment ago
+    const auto isOnceASecond = [&] {
+        const auto seen = changes();
+        return seen >= 2 && seen <= 4;
+    };
+    bool isQuiet = isOnceASecond();
+    for (int i = 0; i < 8 && !isQuiet; ++i) // it was attended a moment ago
+        isQuiet = isOnceASecond();
+    QVERIFY(isQuiet);
     cluster->listen({});
-    QTRY_VERIFY_WITH_TIMEOUT(changes() >= 8, 30'000);
+    QVERIFY(changes() >= 8 || changes() >= 8);
 }
 
 QTEST_GUILESS_MAIN(TestLocalCluster)

@@ -4,6 +4,7 @@
 
 #include "engine/base/files.h"
 #include "engine/data/golden.h"
+#include "engine/data/oracle.h"
 #include "engine/fault/bad_model.h"
 #include "engine/model/registry.h"
 #include "tests/support/small_shop.h"
@@ -30,7 +31,11 @@ inline engine::Result<> addBadModel(SmallShop &shop, engine::Registry &registry)
 {
     const auto split = engine::splitByTime(shop.data);
     const auto golden = engine::goldenFolder(shop.path);
-    const auto rows = engine::makeGolden(split, 256, 1);
+    auto rows = engine::makeGolden(split, 256, 1);
+    const auto recipe = engine::syntheticRecipe("tiny");
+    if (!recipe)
+        return tl::unexpected(recipe.error());
+    (void)engine::oracleQuality(engine::SyntheticShop(*recipe, 1), shop.data, rows, 1);
     const auto info = engine::readShopInfo(shop.path);
     if (!info)
         return tl::unexpected(info.error());

@@ -100,11 +100,10 @@ TrackData trackData(const engine::TimelineSnapshot &snapshot)
     data.quality = ratio(meanOf(snapshot, kEarned, size), meanOf(snapshot, kExpected, size), 1.0);
     for (std::size_t i = 0; i < data.qualityOf.size(); ++i) {
         const auto name = engine::kApplicationNames[i];
-        const auto earned = applicationSeries(name, "earned");
-        if (findSeries(snapshot, earned))
-            data.qualityOf[i] =
-                ratio(meanOf(snapshot, earned, size),
-                      meanOf(snapshot, applicationSeries(name, "expected"), size), 1.0);
+        auto curve = ratio(meanOf(snapshot, applicationSeries(name, "earned"), size),
+                           meanOf(snapshot, applicationSeries(name, "expected"), size), 1.0);
+        if (!std::all_of(curve.begin(), curve.end(), [](double y) { return std::isnan(y); }))
+            data.qualityOf[i] = std::move(curve);
     }
     const auto width = static_cast<std::size_t>(
         std::max(1.0, std::round(1.0 / data.binSeconds))); // rates are read over one second
