@@ -45,6 +45,7 @@ public:
         DR_RETURN_IF_ERROR(registry);
         m_serving = registry->serving();
         m_previous = registry->previous();
+        m_hadServed = registry->find(m_bad.version)->served;
         if (m_serving == m_bad.version)
             return fail(ErrorCode::Unavailable,
                         "Version " + m_serving + " serves already; roll back first");
@@ -65,7 +66,8 @@ public:
         intent.undo = {{"shop", m_folder.string()},
                        {"bad", m_bad.version},
                        {"serving", m_serving},
-                       {"previous", m_previous}};
+                       {"previous", m_previous},
+                       {"had served", m_hadServed ? "1" : ""}};
         return intent;
     }
 
@@ -102,7 +104,8 @@ public:
         auto registry = Registry::open(m_folder);
         if (!registry)
             return; // isCleared() will say so
-        const auto undone = registry->undoPromotion(m_bad.version, m_serving, m_previous);
+        const auto undone =
+            registry->undoPromotion(m_bad.version, m_serving, m_previous, m_hadServed);
         if (undone && *undone)
             m_world.deploy(m_replicas, m_serving);
     }
@@ -133,6 +136,7 @@ private:
     fs::path m_folder;
     BadModel m_bad;
     std::string m_serving, m_previous;
+    bool m_hadServed = false;
 };
 
 /// The replicas ended with their agent; what is left is the registry.
@@ -147,7 +151,8 @@ std::string repair(const LedgerIntent &intent, const Clock &)
     if (!fs::exists(shop, error))
         return "gone: there is no shop at " + shop + " any more";
     auto registry = Registry::open(shop);
-    const auto undone = registry ? registry->undoPromotion(bad, serving, value("previous"))
+    const auto undone = registry ? registry->undoPromotion(bad, serving, value("previous"),
+                                                           !value("had served").empty())
                                  : Result<bool>(tl::unexpected(registry.error()));
     if (!undone)
         return "failed: " + undone.error().text() + "; run: drillctl model rollback "

@@ -245,7 +245,7 @@ void Registry::serve(const RegistryEntry &entry)
 }
 
 Result<bool> Registry::undoPromotion(const std::string &promoted, const std::string &serving,
-                                     const std::string &previous)
+                                     const std::string &previous, bool hadServed)
 {
     bool undone = false;
     const auto changed = change([&]() -> Result<> {
@@ -254,6 +254,9 @@ Result<bool> Registry::undoPromotion(const std::string &promoted, const std::str
         DR_RETURN_IF_ERROR(servable(serving));
         m_serving = serving;
         m_previous = find(previous) ? previous : "";
+        for (auto &entry : m_versions)
+            if (entry.version == promoted)
+                entry.served = hadServed;
         undone = true;
         return {};
     });

@@ -40,10 +40,10 @@ public:
     /// gate while one that did is there to go back to.
     [[nodiscard]] Result<> promote(const std::string &version);
     /// Puts `serving` and `previous` back if `promoted` still serves; what was promoted since
-    /// stays. True when it did.
+    /// stays. True when it did. `hadServed`: `promoted` had before.
     [[nodiscard]] Result<bool> undoPromotion(const std::string &promoted,
                                              const std::string &serving,
-                                             const std::string &previous);
+                                             const std::string &previous, bool hadServed);
     /// Back to `previous`, or to the named version at or above the floor.
     [[nodiscard]] Result<> rollback(const std::string &version = {});
     /// Raises the floor above this version for good. Refused while it or an older one serves.

@@ -32,8 +32,8 @@ private Q_SLOTS:
     void haltRefusesUntilReleased();
     void restartOnDemandIsAResponse();
     void readerSeesTheHolder();
-    void aCanaryIsShownEndedAndTakenBack();
     void theStandbyIsAProcessThatServesInNeed();
+    void aCanaryIsShownEndedAndTakenBack();
     void anUnwatchedShopReportsOnceASecond();
 
 private:
@@ -327,6 +327,8 @@ void TestLocalCluster::aCanaryIsShownEndedAndTakenBack()
                    ? *digest
                    : std::string();
     };
+    QVERIFY(m_cluster->shopDown());
+    QVERIFY(m_cluster->shopUp({"small", 3, false, false}));
     const auto good = add("3", train);
     QVERIFY(!good.empty() && !add("4", test::worstFirst(train)).empty());
     const auto reference = m_cluster->shopStatus()->reference;
