@@ -9,7 +9,8 @@
 namespace engine {
 namespace {
 
-constexpr Micros kTick{50'000}, kEvery{60'000'000}, kAgain{1'000'000}, kLimit{500'000};
+constexpr Micros kTick{50'000}, kIdleTick{150'000}, kEvery{60'000'000}, kAgain{1'000'000},
+    kLimit{500'000};
 /// Between two small requests of a round: a changed model is looked at soon, the others in passing.
 constexpr Micros kSoon{1'000}, kInPassing{30'000};
 /// Questions in one request: a fault must be seen within two seconds of its apply.
@@ -85,7 +86,9 @@ void GoldenWatch::run(const std::stop_token &stop)
     std::uint64_t serial = 0;
     std::shared_ptr<const Set> set;
     std::map<std::string, MonoTime> notBefore; // of a replica that did not answer
-    while (m_clock.waitUntil(m_clock.now() + kTick, stop)) {
+    auto tick = kTick;
+    while (m_clock.waitUntil(m_clock.now() + tick, stop)) {
+        tick = kTick;
         std::filesystem::path folder;
         std::string reference;
         bool isNew = false;
@@ -101,8 +104,10 @@ void GoldenWatch::run(const std::stop_token &stop)
             set.reset();
             notBefore.clear();
         }
-        if (replicas.empty())
+        if (replicas.empty()) {
+            tick = kIdleTick;
             continue;
+        }
         if (isNew || !set) {
             if (notBefore.contains(""))
                 continue; // not readable, said once
@@ -120,6 +125,7 @@ void GoldenWatch::run(const std::stop_token &stop)
             for (const auto &replica : replicas)
                 m_digests[replica.target] = replica.digest;
         }
+        tick = kIdleTick; // unless there is something to ask
         for (const auto &replica : replicas) {
             const auto now = m_clock.now();
             if (const auto wait = notBefore.find(replica.target);
@@ -136,6 +142,7 @@ void GoldenWatch::run(const std::stop_token &stop)
             }
             if (!isDue)
                 continue;
+            tick = kTick;
             auto reading = round(*set, replica, isUrgent, stop);
             if (!reading) {
                 notBefore[replica.target] = m_clock.now() + kAgain;

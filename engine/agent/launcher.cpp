@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -27,6 +28,9 @@ Result<Launcher> Launcher::fork()
     Launcher launcher;
     launcher.m_socket = std::move(ours);
     launcher.m_pid = pid;
+    launcher.m_wake = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); // ours alone
+    if (!launcher.m_wake.isOpen())
+        return failErrno("Cannot make the launcher's wake-up");
     return launcher;
 }
 
@@ -58,10 +62,22 @@ Result<> Launcher::send(const std::string &message)
     return {};
 }
 
+void Launcher::wake()
+{
+    const std::uint64_t once = 1;
+    [[maybe_unused]] const auto put = ::write(m_wake.get(), &once, sizeof once);
+}
+
 std::optional<LauncherReport> Launcher::read(int limitMillis)
 {
-    pollfd entry{m_socket.get(), POLLIN, 0};
-    if (::poll(&entry, 1, limitMillis) != 1)
+    pollfd entries[2] = {{m_socket.get(), POLLIN, 0}, {m_wake.get(), POLLIN, 0}};
+    if (::poll(entries, 2, limitMillis) < 1)
+        return {};
+    if (entries[1].revents) {
+        std::uint64_t times = 0;
+        [[maybe_unused]] const auto got = ::read(m_wake.get(), &times, sizeof times);
+    }
+    if (!entries[0].revents)
         return {};
     std::string text(64 * 1024, '\0');
     const auto n = ::recv(m_socket.get(), text.data(), text.size(), 0);

@@ -32,8 +32,8 @@ struct ProcessEnded
 
 using LauncherReport = std::variant<ProcessStarted, ProcessEnded>;
 
-/// The agent's end. start() and killAll() are for any thread and never block; read() is for one
-/// thread.
+/// The agent's end. start(), killAll() and wake() are for any thread and never block; read() is for
+/// one thread.
 class Launcher
 {
 public:
@@ -50,13 +50,15 @@ public:
     bool end(const Clock &clock, Micros limit);
     /// Waits up to `limitMillis` for a report.
     [[nodiscard]] std::optional<LauncherReport> read(int limitMillis);
+    /// Ends a read() that waits, or the next one, without a report.
+    void wake();
     /// The launcher process ended, and with it every process of the shop.
     [[nodiscard]] bool isGone() const { return *m_gone; }
     [[nodiscard]] pid_t pid() const { return m_pid; }
 
 private:
     [[nodiscard]] Result<> send(const std::string &message);
-    Fd m_socket;
+    Fd m_socket, m_wake;
     pid_t m_pid = 0;
     std::unique_ptr<std::atomic<bool>> m_gone = std::make_unique<std::atomic<bool>>(false);
 };

@@ -40,13 +40,21 @@ public:
     /// Kills every process and lets none be restarted; returns at once.
     void abandon();
     /// Ends the load and puts every switched-off response back, soon; returns at once.
-    void forgetController() { m_forget = true; }
+    void forgetController()
+    {
+        m_forget = true;
+        m_launcher.wake();
+    }
     [[nodiscard]] bool isWanted() const { return m_wanted; }
     [[nodiscard]] bool stays() const { return m_stays; }
     /// A load runs, or is about to: what is measured now may be judged.
     [[nodiscard]] bool isLoaded() const { return m_loaded; }
     /// Somebody reads the telemetry from now on, until stopWatching().
-    void startWatching() { ++m_watchers; }
+    void startWatching()
+    {
+        ++m_watchers;
+        m_launcher.wake();
+    }
     void stopWatching() { --m_watchers; }
 
     [[nodiscard]] ShopStatus status() const;

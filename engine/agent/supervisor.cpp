@@ -17,6 +17,7 @@ namespace {
 constexpr Micros kFirstBackOff{300'000}, kLongestBackOff{5'000'000}, kHealthyAfter{30'000'000};
 constexpr Micros kProbeEvery{500'000}, kProbeUnattended{2'000'000}, kProbeLimit{300'000};
 constexpr Micros kUnattendedWindow{1'000'000}, kUnattendedAfter{5'000'000};
+constexpr int kLook = 20, kUnattendedLook = 150; // ms
 constexpr int kMissesUntilFrozen = 3;
 
 /// The last line that the process wrote, for the operator.
@@ -39,7 +40,7 @@ std::string lastLine(const std::string &log)
 void Shop::supervise(const std::stop_token &stop)
 {
     while (!stop.stop_requested()) {
-        const auto report = m_launcher.read(20);
+        const auto report = m_launcher.read(m_attended ? kLook : kUnattendedLook);
         const std::lock_guard lock(m_mutex);
         const auto isTraining = [](const auto &each) { return each.target == Trainer::kTarget; };
         if (report && std::visit(isTraining, *report)) {
