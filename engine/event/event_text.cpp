@@ -78,8 +78,10 @@ std::string text(const GuardTripped &e)
 }
 std::string text(const HostStalled &e)
 {
-    return fmt::format("The host stalled for {:.0f} ms on core {}",
-                       static_cast<double>(e.to - e.from) / 1000.0, e.core);
+    return fmt::format(
+        "The host stalled for {:.0f} ms on core {}",
+        // Each by itself: a hostile file's times may lie further apart than an integer.
+        (static_cast<double>(e.to) - static_cast<double>(e.from)) / 1000.0, e.core);
 }
 std::string text(const LinkChanged &e)
 {
