@@ -38,8 +38,7 @@ public:
     void resumeTraining(const std::string &recording, Reply<std::string> done) override;
     void stopTraining(const std::string &recording, Reply<void> done) override;
     void promote(const std::string &shop, const std::string &version, Reply<void> done) override;
-    void showToSome(const std::string &shop, const std::string &version,
-                    Reply<void> done) override;
+    void showToSome(const std::string &shop, const std::string &version, Reply<void> done) override;
     void rollBack(const std::string &shop, const std::string &version, Reply<void> done) override;
 
 private:

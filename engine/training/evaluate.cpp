@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kBlockFloats = std::size_t{32}
                                      << 20; // 128 MB of scores, all threads together
-constexpr std::size_t kMostPerBlock = 60; // scorers take histories six by six
+constexpr std::size_t kMostPerBlock = 60;   // scorers take histories six by six
 constexpr int kCoverage = 20;
 constexpr std::size_t kSegments = 4;
 constexpr std::array<const char *, kSegments> kSegmentNames{"head", "torso", "tail", "cold"};
