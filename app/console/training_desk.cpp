@@ -241,6 +241,13 @@ void TrainingDesk::resumeTraining(const std::string &recording, Reply<std::strin
     });
 }
 
+ShopKeeper::Cluster TrainingDesk::clusterOf(const std::string &shop) const
+{
+    const auto running = m_keeper.status();
+    const bool isUp = running && running->name == shop && running->state == "up";
+    return isUp ? m_keeper.current() : ShopKeeper::Cluster();
+}
+
 engine::Result<void> TrainingDesk::serve(const std::string &shop, std::string version, bool isBack)
 {
     const auto folder = app::shopFolder(m_paths, shop);
@@ -251,9 +258,7 @@ engine::Result<void> TrainingDesk::serve(const std::string &shop, std::string ve
         return tl::unexpected(registry.error());
     if (version.empty())
         version = registry->previous();
-    const auto running = m_keeper.status();
-    const auto cluster = m_keeper.current();
-    if (cluster && running && running->name == shop && running->state == "up") {
+    if (const auto cluster = clusterOf(shop)) {
         if (version.empty())
             return engine::fail(engine::ErrorCode::InvalidInput,
                                 "There is no previous version to go back to; choose one");
@@ -272,9 +277,8 @@ void TrainingDesk::promote(const std::string &shop, const std::string &version, 
 void TrainingDesk::showToSome(const std::string &shop, const std::string &version, Reply<void> done)
 {
     m_worker.post([this, shop, version, done = std::move(done)] {
-        const auto running = m_keeper.status();
-        const auto cluster = m_keeper.current();
-        if (!cluster || !running || running->name != shop || running->state != "up")
+        const auto cluster = clusterOf(shop);
+        if (!cluster)
             return answer<void>(
                 done, engine::fail(engine::ErrorCode::Unavailable,
                                    "The shop " + shop

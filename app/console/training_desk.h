@@ -55,6 +55,8 @@ private:
     void train(Child &child, const app::ModelJob &job, const Reply<std::string> &done,
                std::stop_token stop);
     [[nodiscard]] std::shared_ptr<app::TrainWords> wordsTo(const std::string &recording);
+    /// Ours, when that shop is up on it; else null.
+    [[nodiscard]] ShopKeeper::Cluster clusterOf(const std::string &shop) const;
     [[nodiscard]] engine::Result<void> serve(const std::string &shop, std::string version,
                                              bool isBack);
 

@@ -183,13 +183,13 @@ Result<> canary(Context &context, const Options &options)
     const auto cluster = engine::LocalCluster::open(
         context.paths, engine::systemClock(), {.name = "drillctl model canary", .spawn = false});
     const auto status = cluster ? (*cluster)->shopStatus() : engine::Result<engine::ShopStatus>();
+    if (!cluster && cluster.error().code == engine::ErrorCode::Busy)
+        return tl::unexpected(cluster.error());
     if (!cluster || !status || status->name != options.shop || status->state != "up")
         return engine::fail(engine::ErrorCode::Unavailable,
-                            cluster || cluster.error().code != engine::ErrorCode::Busy
-                                ? "The shop " + options.shop
-                                      + " does not run; a canary needs shoppers: drillctl shop up "
-                                      + options.shop
-                                : cluster.error().text());
+                            "The shop " + options.shop
+                                + " does not run; a canary needs shoppers: drillctl shop up "
+                                + options.shop);
     DR_RETURN_IF_ERROR((*cluster)->act("canary", options.version, "operator"));
     if (options.json)
         printJson(json{{"shop", options.shop}, {"canary", options.version}});

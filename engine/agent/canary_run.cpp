@@ -92,15 +92,11 @@ Result<> OperatorCanary::start(const std::string &version, const std::string &by
         return fail(ErrorCode::NotFound, "No shop runs that a model could be shown in");
     const auto registry = Registry::open(folder);
     DR_RETURN_IF_ERROR(registry);
-    const auto *entry = registry->find(version);
-    if (!entry)
-        return fail(ErrorCode::NotFound, "The registry has no version " + version);
-    if (entry->revoked || !entry->gatePassed || std::atoi(version.c_str()) < registry->floor())
+    const auto entry = registry->servable(version);
+    DR_RETURN_IF_ERROR(entry);
+    if (!(*entry)->gatePassed)
         return fail(ErrorCode::InvalidInput,
-                    fmt::format("Version {} {}; shoppers do not get it", version,
-                                entry->revoked       ? "is revoked"
-                                : !entry->gatePassed ? "did not pass its gate"
-                                                     : "is below the floor"));
+                    "Version " + version + " did not pass its gate; shoppers do not get it");
     if (registry->serving() == version)
         return fail(ErrorCode::InvalidInput, "Version " + version + " serves already");
     const auto replicas = m_world.replicas();
@@ -115,7 +111,7 @@ Result<> OperatorCanary::start(const std::string &version, const std::string &by
          fmt::format("version {} goes to {} for {:.0f} % of the shoppers", version,
                      replicas.front(), 100 * kCanaryShare),
          true);
-    m_thread = std::jthread([this, version, digest = entry->digest,
+    m_thread = std::jthread([this, version, digest = (*entry)->digest,
                              by](const std::stop_token &stop) { run(stop, version, digest, by); });
     return {};
 }
@@ -136,7 +132,7 @@ void OperatorCanary::run(const std::stop_token &stop, const std::string &version
     const auto shown = canary.show(stop, version, digest, {});
     std::string how = shown ? std::string() : shown.error().text();
     if (stop.stop_requested()) {
-        how = m_promoted ? fmt::format("over: a version was promoted") : "ended by hand";
+        how = m_promoted ? "over: a version was promoted" : "ended by hand";
         if (m_promoted)
             (void)m_setCanary({}, 0);
     }

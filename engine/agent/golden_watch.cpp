@@ -88,7 +88,7 @@ void GoldenWatch::run(const std::stop_token &stop)
     std::map<std::string, MonoTime> notBefore; // of a replica that did not answer
     auto tick = kTick;
     while (m_clock.waitUntil(m_clock.now() + tick, stop)) {
-        tick = kTick;
+        tick = kIdleTick; // unless there is something to ask
         std::filesystem::path folder;
         std::string reference;
         bool isNew = false;
@@ -104,10 +104,8 @@ void GoldenWatch::run(const std::stop_token &stop)
             set.reset();
             notBefore.clear();
         }
-        if (replicas.empty()) {
-            tick = kIdleTick;
+        if (replicas.empty())
             continue;
-        }
         if (isNew || !set) {
             if (notBefore.contains(""))
                 continue; // not readable, said once
@@ -125,7 +123,6 @@ void GoldenWatch::run(const std::stop_token &stop)
             for (const auto &replica : replicas)
                 m_digests[replica.target] = replica.digest;
         }
-        tick = kIdleTick; // unless there is something to ask
         for (const auto &replica : replicas) {
             const auto now = m_clock.now();
             if (const auto wait = notBefore.find(replica.target);

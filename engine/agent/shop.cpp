@@ -15,6 +15,11 @@ namespace {
 
 constexpr Micros kUpLimit{50'000'000}, kDownLimit{5'000'000}, kAsk{500'000}, kConfigure{20'000'000};
 
+SetCanary canarySetter(const Paths &paths)
+{
+    return [paths](const auto &targets, double share) { return setCanary(paths, targets, share); };
+}
+
 } // namespace
 
 std::string processOf(const std::string &target)
@@ -31,12 +36,8 @@ Shop::Shop(const Paths &paths, const Clock &clock, Launcher &launcher, Proxy &pr
                   return to ? to->port : std::uint16_t{0};
               }),
       m_golden(clock, hub, [this] { return goldenReplicas(); }), m_trainer(paths, clock, launcher),
-      m_retraining(
-          *this, m_trainer, hub,
-          [this](const auto &targets, double share) { return setCanary(m_paths, targets, share); }),
-      m_canary(*this, hub, [this](const auto &targets, double share) {
-          return setCanary(m_paths, targets, share);
-      })
+      m_retraining(*this, m_trainer, hub, canarySetter(paths)),
+      m_canary(*this, hub, canarySetter(paths))
 {
     m_supervisor = std::jthread([this](const std::stop_token &stop) { supervise(stop); });
     m_monitor = std::jthread([this](const std::stop_token &stop) { monitor(stop); });

@@ -45,7 +45,8 @@ public:
         DR_RETURN_IF_ERROR(registry);
         m_serving = registry->serving();
         m_previous = registry->previous();
-        m_hadServed = registry->find(m_bad.version)->served;
+        const auto *entry = registry->find(m_bad.version);
+        m_hadServed = entry && entry->served;
         if (m_serving == m_bad.version)
             return fail(ErrorCode::Unavailable,
                         "Version " + m_serving + " serves already; roll back first");

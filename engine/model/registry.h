@@ -25,6 +25,8 @@ public:
 
     [[nodiscard]] const std::vector<RegistryEntry> &versions() const { return m_versions; }
     [[nodiscard]] const RegistryEntry *find(std::string_view version) const;
+    /// NotFound; Untrusted below the floor.
+    [[nodiscard]] Result<const RegistryEntry *> servable(const std::string &version) const;
     [[nodiscard]] const std::string &serving() const { return m_serving; }   ///< "" = none
     [[nodiscard]] const std::string &previous() const { return m_previous; } ///< "" = none
     /// The last promoted version that passed its gate: what paired quality is measured against.
@@ -56,7 +58,6 @@ private:
     template <class Change>
     [[nodiscard]] Result<> change(Change change);
     void serve(const RegistryEntry &entry);
-    [[nodiscard]] Result<const RegistryEntry *> servable(const std::string &version) const;
     [[nodiscard]] std::filesystem::path file() const { return m_folder / "registry.json"; }
 
     std::filesystem::path m_folder;
