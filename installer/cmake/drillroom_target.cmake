@@ -30,14 +30,15 @@ function(drillroom_test_flags name)
   target_compile_options(${name} PRIVATE -UQT_TESTCASE_BUILDDIR -UQT_TESTCASE_SOURCEDIR)
 endfunction()
 
-# drillroom_test(tst_name [LABEL fast|slow] [SERIAL|CPU] [TEXTS] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
-# Fast and slow are ctest labels. With `ctest -j 4`:
-# SERIAL: a whole shop in real time. One at a time; beside it only CPU tests, which wait for cores that it leaves idle.
-# CPU: its outcome does not depend on time. Up to four at a time, at the lowest priority there is.
+# drillroom_test(tst_name [LABEL fast|slow] [SHOP|CPU] [TEXTS] [PARTS part...] [LIBS lib...]): one Qt Test executable from tst_name.cpp.
+# Fast and slow are ctest labels. With `ctest -j 8`:
+# SHOP: a whole shop in real time, in folders and on ports of its own. Started first.
+# CPU: its outcome does not depend on time. At the lowest priority there is, so it takes what the others leave idle.
+# PARTS: run once for each, with DRILLROOM_TEST_PART in its environment, so that they may run beside each other.
 # TEXTS: tables of plain text by the dozen, so literals may become QString in it.
-# Others wait for times and sockets of their own: two at a time.
+# Others wait for times and sockets of their own. Of them and of SHOP two at a time, and two of CPU beside them.
 function(drillroom_test name)
-  cmake_parse_arguments(T "SERIAL;CPU;TEXTS" "LABEL;TIMEOUT" "LIBS" ${ARGN})
+  cmake_parse_arguments(T "SHOP;CPU;TEXTS" "LABEL;TIMEOUT" "LIBS;PARTS" ${ARGN})
   if(NOT T_LABEL)
     set(T_LABEL fast)
   endif()
@@ -64,16 +65,25 @@ function(drillroom_test name)
   # Nothing is in it: each test includes its own.
   set_source_files_properties(${CMAKE_CURRENT_BINARY_DIR}/${name}_autogen/mocs_compilation.cpp
     PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  set(command $<TARGET_FILE:${name}>)
+  set(slots 3)
   if(T_CPU)
-    add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/support/idle.sh $<TARGET_FILE:${name}>)
-    set_tests_properties(${name} PROPERTIES COST 500)
-  else()
-    add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+    list(PREPEND command ${CMAKE_SOURCE_DIR}/tests/support/idle.sh)
+    set(slots 1)
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT}
-    ENVIRONMENT "QT_QPA_PLATFORM=offscreen;LC_ALL=C.UTF-8;QTEST_FUNCTION_TIMEOUT=1200000")
-  if(T_SERIAL)
-    set_tests_properties(${name} PROPERTIES PROCESSORS 3 COST 1000 RESOURCE_LOCK shop)
+  set(entries ${name})
+  if(T_PARTS)
+    list(TRANSFORM T_PARTS PREPEND ${name}_ OUTPUT_VARIABLE entries)
   endif()
+  foreach(entry IN LISTS entries)
+    string(REGEX REPLACE "^${name}_?" "" part ${entry})
+    add_test(NAME ${entry} COMMAND ${command})
+    set_tests_properties(${entry} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT} PROCESSORS ${slots}
+      ENVIRONMENT "QT_QPA_PLATFORM=offscreen;LC_ALL=C.UTF-8;QTEST_FUNCTION_TIMEOUT=1200000;DRILLROOM_TEST_PART=${part}")
+    if(T_SHOP)
+      set_tests_properties(${entry} PROPERTIES COST 1000)
+    elseif(T_CPU)
+      set_tests_properties(${entry} PROPERTIES COST 500)
+    endif()
+  endforeach()
 endfunction()

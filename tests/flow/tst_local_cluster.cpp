@@ -206,8 +206,8 @@ void TestLocalCluster::freezeIsConfirmedSeenAndUndoneAtItsDuration()
     QVERIFY(m_cluster->applyFault(freeze));
     const auto at = waitForFault(freeze.id, FaultState::Applied);
     QVERIFY(at);
-    QCOMPARE(m_auditor->stopped().size(), 1);
     QVERIFY(waitForFault(freeze.id, FaultState::Confirmed));
+    QCOMPARE(m_auditor->stopped().size(), 1);
     QVERIFY(waitForProcess("replica/1", ProcessState::Frozen)); // by its silence, not by the fault
     const auto undoing = waitForFault(freeze.id, FaultState::Undoing);
     QVERIFY(undoing);

@@ -9,6 +9,7 @@
 #include <QProcess>
 #include <QTemporaryDir>
 #include <QtTest>
+#include <csignal>
 
 namespace support {
 
@@ -28,6 +29,11 @@ public:
     {
         QFile::setPermissions(m_runtime.path(),
                               QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+    }
+    ~Workplace() // what a failed test leaves running
+    {
+        for (const int pid : processes())
+            ::kill(pid, SIGKILL);
     }
     [[nodiscard]] QString home() const { return m_home.path(); }
     [[nodiscard]] QString runtime() const { return m_runtime.path(); }
