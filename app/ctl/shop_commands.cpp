@@ -143,6 +143,7 @@ json toJson(const engine::ShopStatus &status)
     return {{"name", status.name},
             {"state", status.state},
             {"application", status.application},
+            {"applications", status.applications},
             {"processes", processes}};
 }
 

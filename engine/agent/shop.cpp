@@ -185,6 +185,7 @@ ShopStatus Shop::statusLocked() const
         return status;
     status.name = m_spec.name;
     status.application = m_plan.application;
+    status.applications = m_plan.applications;
     status.replicas = m_spec.replicas;
     status.standby = m_spec.standby;
     status.stays = m_stays;

@@ -258,6 +258,8 @@ Result<ShopPlan> planShop(const Paths &paths, const ShopSpec &spec, Proxy &proxy
     const auto others =
         *attached ? Result<PlannedApplications>(PlannedApplications{}) : planApplications(folder);
     DR_RETURN_IF_ERROR(others);
+    plan.applications = {plan.application};
+    plan.applications.insert(plan.applications.end(), others->names.begin(), others->names.end());
 
     Planner planner(paths, folder, proxy);
     std::vector<std::string> replicas, standbys;

@@ -27,7 +27,8 @@ struct PlannedProcess
 struct ShopPlan
 {
     std::string name, application;
-    std::filesystem::path folder; ///< of the shop
+    std::vector<std::string> applications; ///< that it serves, recommend first
+    std::filesystem::path folder;          ///< of the shop
     bool synthetic = false;
     std::string reference; ///< digest of the model the expected scores are of
     std::string digest;    ///< of the model that serves

@@ -21,32 +21,6 @@ std::span<const std::uint8_t> asBytes(const std::string &text)
 
 } // namespace
 
-proto::StartLoadRequest toProto(const LoadSpec &spec)
-{
-    proto::StartLoadRequest request;
-    request.set_arrivals(spec.load.arrivals == Arrivals::Constant ? "constant" : "poisson");
-    request.set_rate(spec.load.rate);
-    request.set_deadline_us(spec.load.deadline.count());
-    request.set_seed(spec.seed);
-    request.set_start_us(spec.start.count());
-    for (const auto limit : spec.latencyLimits)
-        request.add_latency_limits_ms(limit);
-    return request;
-}
-
-LoadSpec fromProto(const proto::StartLoadRequest &request)
-{
-    LoadSpec spec;
-    spec.load.arrivals = request.arrivals() == "constant" ? Arrivals::Constant : Arrivals::Poisson;
-    spec.load.rate = request.rate();
-    spec.load.deadline = Micros{request.deadline_us()};
-    spec.seed = request.seed();
-    spec.start = MonoTime{request.start_us()};
-    spec.latencyLimits.assign(request.latency_limits_ms().begin(),
-                              request.latency_limits_ms().end());
-    return spec;
-}
-
 proto::SwitchesRequest toProto(const Switches &switches)
 {
     proto::SwitchesRequest request;
@@ -165,6 +139,7 @@ std::string toJson(const ShopStatus &status)
     return json{{"name", status.name},
                 {"state", status.state},
                 {"application", status.application},
+                {"applications", status.applications},
                 {"replicas", status.replicas},
                 {"standby", status.standby},
                 {"stays", status.stays},
@@ -182,6 +157,7 @@ Result<ShopStatus> statusFrom(const std::string &text)
         from.at("name").get_to(status.name);
         from.at("state").get_to(status.state);
         from.at("application").get_to(status.application);
+        from.at("applications").get_to(status.applications);
         from.at("replicas").get_to(status.replicas);
         from.at("standby").get_to(status.standby);
         from.at("stays").get_to(status.stays);

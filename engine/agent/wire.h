@@ -4,13 +4,12 @@
 #include "engine/agent/news.h"
 #include "engine/cluster/cluster.h"
 #include "engine/proto/agent.grpc.pb.h"
+#include "engine/serving/load_wire.h"
 
 namespace engine::wire {
 
 namespace proto = drillroom::v1;
 
-[[nodiscard]] proto::StartLoadRequest toProto(const LoadSpec &spec);
-[[nodiscard]] LoadSpec fromProto(const proto::StartLoadRequest &request);
 [[nodiscard]] proto::SwitchesRequest toProto(const Switches &switches);
 [[nodiscard]] Result<Switches> fromProto(const proto::SwitchesRequest &request);
 [[nodiscard]] proto::ApplyFaultRequest toProto(const FaultSpec &spec);

@@ -24,7 +24,8 @@ struct ShopStatus
     std::string name, state, application; ///< state: up, starting, down
     int replicas = 0;
     bool standby = false, stays = false, synthetic = false; ///< stays: started by `shop up`
-    std::string reference; ///< digest of the model the expected scores are of
+    std::string reference;                 ///< digest of the model the expected scores are of
+    std::vector<std::string> applications; ///< that it serves, recommend first
     std::vector<ProcessStatus> processes;
 };
 

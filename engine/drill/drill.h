@@ -81,6 +81,8 @@ struct Load
     Micros deadline{250'000}; ///< answered later = late
     Micros warmUp{10'000'000};
     Micros length{60'000'000}; ///< from t = 0, warm-up included
+    /// Each application's share of the requests, 1 together; empty: the shop's usual ones.
+    std::map<std::string, double> mix;
 };
 
 struct ShopNeed

@@ -75,6 +75,8 @@ std::string toCanonicalJson(const Drill &drill)
                     {"deadline", timeText(drill.load.deadline)},
                     {"warm-up", timeText(drill.load.warmUp)},
                     {"length", timeText(drill.load.length)}};
+    for (const auto &[application, share] : drill.load.mix)
+        json["load"]["mix"][application] = fmt::format("{:.10g} %", 100 * share);
     auto probes = Json::array();
     for (const auto &probe : drill.steadyState)
         probes.push_back({{"type", "probe"},

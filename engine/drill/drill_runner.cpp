@@ -268,6 +268,15 @@ Result<ShopStatus> DrillRunner::prepareShop()
                                 "`drillctl shop down {}` and run again.",
                                 shop->name, differs, shop->name),
                     m_drill.sourcePath);
+    for (const auto &[name, share] : m_drill.load.mix)
+        if (share > 0 && !std::count(shop->applications.begin(), shop->applications.end(), name))
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("{:.3g} % of the drill's load asks for {}; the shop {} serves "
+                                    "{} alone. Make one with `drillctl shop create NAME "
+                                    "--applications recommend,{}`.",
+                                    100 * share, name, shop->name, joined(shop->applications),
+                                    name),
+                        m_drill.sourcePath);
     std::set<std::string> attached;
     for (const auto &process : shop->processes)
         if (process.attached)

@@ -9,6 +9,7 @@
 #include "engine/metrics/application_series.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <set>
 
@@ -169,8 +170,8 @@ private:
             return;
         Fields fields(*node, "`shop`", m_problems, {"application", "replicas", "standby"});
         fields.string("application", m_drill.shop.application);
-        static const std::vector<std::string> applications{"recommend", "search", "ads",
-                                                           "inventory"};
+        static const std::vector<std::string> applications(kApplicationNames.begin(),
+                                                           kApplicationNames.end());
         const auto &application = m_drill.shop.application;
         if (std::find(applications.begin(), applications.end(), application) == applications.end())
             fields.problem(fields.place("application"),
@@ -207,7 +208,7 @@ private:
         if (!node)
             return;
         Fields fields(*node, "`load`", m_problems,
-                      {"arrivals", "rate", "deadline", "warm-up", "length"});
+                      {"arrivals", "rate", "mix", "deadline", "warm-up", "length"});
         if (const auto *text = fields.text("arrivals")) {
             if (*text == "constant")
                 m_drill.load.arrivals = Arrivals::Constant;
@@ -217,9 +218,41 @@ private:
         }
         if (const auto *text = fields.text("rate"))
             rate(*text, fields.place("rate"));
+        if (const auto *shares = fields.node("mix"))
+            mix(*shares);
         fields.time("deadline", m_drill.load.deadline, Micros{1'000}, Micros{1'000'000});
         fields.time("warm-up", m_drill.load.warmUp, Micros{0}, kMostLength);
         fields.time("length", m_drill.load.length, Micros{1'000'000}, kMostLength);
+    }
+
+    /// What other applications leave is recommend's, and something must be: the judge reads it.
+    void mix(const Node &node)
+    {
+        Fields fields(node, "`mix`", m_problems,
+                      {kApplicationNames.begin(), kApplicationNames.end()});
+        constexpr double kRounding = 1e-6;
+        double sum = 0;
+        auto &mix = m_drill.load.mix;
+        for (const auto &member : node.members) {
+            const auto *text = fields.text(member.key);
+            const auto share = text ? parseShare(*text) : std::nullopt;
+            if (text && (!share || *share < 0 || *share > 1))
+                fields.problem(member.value.place,
+                               fmt::format("`{}: {}` must be a share of the requests, as in "
+                                           "`{}: 20 %`",
+                                           member.key, *text, member.key));
+            sum += mix[member.key] = share.value_or(0);
+        }
+        auto &recommend = mix["recommend"];
+        if (!node.find("recommend") && sum < 1 - kRounding)
+            recommend = 1 - sum;
+        else if (std::abs(sum - 1) > kRounding)
+            fields.problem(node.place, fmt::format("The shares of `mix` make {:g} %; together they "
+                                                   "must make 100 %",
+                                                   100 * sum));
+        else if (recommend <= 0)
+            fields.problem(node.place, "`mix` leaves nothing for recommend, by whose answers a "
+                                       "drill is judged; give it 10 % or more");
     }
 
     void rate(const std::string &text, SourcePlace place)

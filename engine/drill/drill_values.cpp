@@ -79,6 +79,16 @@ std::optional<double> parseRate(std::string_view text)
     return value;
 }
 
+std::optional<double> parseShare(std::string_view text)
+{
+    text = stripped(text);
+    const bool isPercent = text.ends_with('%');
+    if (isPercent)
+        text = stripped(text.substr(0, text.size() - 1));
+    const auto number = parseNumber(text);
+    return number && isPercent ? *number / 100 : number;
+}
+
 std::optional<Rule> parseRule(std::string_view text)
 {
     text = stripped(text);

@@ -16,6 +16,8 @@ namespace engine {
 [[nodiscard]] std::string timeText(Micros time);
 /// "200/s", "200 /s".
 [[nodiscard]] std::optional<double> parseRate(std::string_view text);
+/// "50 %" or "0.5", as 0.5.
+[[nodiscard]] std::optional<double> parseShare(std::string_view text);
 /// "OP VALUE UNIT [of baseline]"; times in their own unit (ms, s), minutes as seconds.
 [[nodiscard]] std::optional<Rule> parseRule(std::string_view text);
 

@@ -28,16 +28,6 @@ std::string valueOf(const std::map<std::string, std::string> &settings, const st
     return found == settings.end() ? standard : found->second;
 }
 
-std::optional<double> parseShare(std::string_view text)
-{
-    text = stripped(text);
-    const bool isPercent = text.ends_with('%');
-    if (isPercent)
-        text = stripped(text.substr(0, text.size() - 1));
-    const auto number = parseNumber(text);
-    return number && isPercent ? *number / 100 : number;
-}
-
 } // namespace
 
 Result<CallSettings> readCallSettings(const std::string &fault,

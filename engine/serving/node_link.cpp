@@ -1,6 +1,7 @@
 #include "engine/serving/node_link.h"
 
 #include "engine/proto/agent.grpc.pb.h"
+#include "engine/serving/load_wire.h"
 
 #include <deque>
 #include <fmt/format.h>
@@ -22,19 +23,6 @@ constexpr Micros kFlushTime{500'000};
 std::string asText(const Bytes &bytes)
 {
     return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
-}
-
-LoadSpec loadSpec(const proto::StartLoadRequest &request)
-{
-    LoadSpec spec;
-    spec.load.arrivals = request.arrivals() == "constant" ? Arrivals::Constant : Arrivals::Poisson;
-    spec.load.rate = request.rate();
-    spec.load.deadline = Micros{request.deadline_us()};
-    spec.seed = request.seed();
-    spec.start = MonoTime{request.start_us()};
-    spec.latencyLimits.assign(request.latency_limits_ms().begin(),
-                              request.latency_limits_ms().end());
-    return spec;
 }
 
 void fill(proto::Outcome &outcome, const Result<> &result)
@@ -209,8 +197,9 @@ private:
         };
         switch (command.command_case()) {
         case proto::NodeCommand::kStartLoad:
-            return m_commands.startLoad ? m_commands.startLoad(loadSpec(command.start_load()))
-                                        : unknown("make load");
+            return m_commands.startLoad
+                       ? m_commands.startLoad(wire::fromProto(command.start_load()))
+                       : unknown("make load");
         case proto::NodeCommand::kStopLoad:
             return m_commands.stopLoad ? m_commands.stopLoad() : unknown("make load");
         case proto::NodeCommand::kSwitches: {

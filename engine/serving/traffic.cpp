@@ -2,6 +2,7 @@
 
 #include "engine/serving/traffic_load.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -18,6 +19,30 @@ Result<> checkRate(double rate)
         return fail(ErrorCode::InvalidInput,
                     fmt::format("The rate is {}/s; ask for more than 0, {}/s at most", rate,
                                 kMostPerSecond));
+    return {};
+}
+
+Result<> checkMix(const std::map<std::string, double> &mix, const TrafficTrace &trace)
+{
+    double sum = 0;
+    for (const auto &[name, share] : mix) {
+        const bool isHere = name == "recommend"
+                            || std::any_of(trace.others.begin(), trace.others.end(),
+                                           [&](const auto &other) { return other.name == name; });
+        if (!isHere && share > 0)
+            return fail(ErrorCode::InvalidInput,
+                        fmt::format("The load asks for {}, which this shop does not serve; make "
+                                    "one with `drillctl shop create --applications`",
+                                    name));
+        if (!(share >= 0))
+            return fail(
+                ErrorCode::InvalidInput,
+                fmt::format("The share of {} in the load is {}; ask for 0 to 1", name, share));
+        sum += share;
+    }
+    if (!mix.empty() && !(std::abs(sum - 1) <= 1e-6))
+        return fail(ErrorCode::InvalidInput,
+                    fmt::format("The shares of the load make {}, not 1", sum));
     return {};
 }
 
@@ -50,6 +75,7 @@ Result<> Traffic::start(const LoadSpec &spec)
                     fmt::format("The deadline is {} ms; ask for more than 0, {} ms at most",
                                 spec.load.deadline.count() / 1000,
                                 m_options.giveUp.count() / 1000));
+    DR_RETURN_IF_ERROR(checkMix(spec.load.mix, m_trace));
     if (m_trace.rows.empty())
         return fail(ErrorCode::InvalidInput,
                     "The trace of the shop is empty; make the shop anew with `drillctl shop "

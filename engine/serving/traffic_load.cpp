@@ -36,11 +36,15 @@ std::vector<std::string> applicationsOf(const TrafficTrace &trace)
     return out;
 }
 
-std::vector<TrafficMix::Part> partsOf(const TrafficTrace &trace)
+std::vector<TrafficMix::Part> partsOf(const TrafficTrace &trace,
+                                      const std::map<std::string, double> &mix)
 {
     std::vector<TrafficMix::Part> out;
-    for (const auto &other : trace.others)
-        out.push_back({other.share, other.requests.size()});
+    for (const auto &other : trace.others) {
+        const auto asked = mix.find(other.name);
+        const auto share = asked != mix.end() ? asked->second : mix.empty() ? other.share : 0;
+        out.push_back({share, other.requests.size()});
+    }
     return out;
 }
 
@@ -61,7 +65,7 @@ Traffic::Load::Load(const LoadSpec &spec, const TrafficOptions &options, const T
       m_ledger(spec.start, spec.load.deadline, spec.latencyLimits, trace.items,
                !trace.prices.empty(), applicationsOf(trace)),
       m_schedule(spec.load.arrivals, spec.load.rate, spec.seed, spec.start, trace.rows.size()),
-      m_mix(partsOf(trace), spec.seed)
+      m_mix(partsOf(trace, spec.load.mix), spec.seed)
 {
     const auto channel = resilientChannel(options.gateway);
     (void)channel->GetState(true); // connects before the first request is due

@@ -423,6 +423,7 @@ void TestBadRequests::theAgentSaysWhatIsWrong()
     load.set_rate(100);
     load.set_deadline_us(250'000);
     load.add_latency_limits_ms(60);
+    (*load.mutable_mix())["recommend"] = 1;
     add("StartLoad", load);
     add("StopLoad", proto::Empty{});
     proto::SetRateRequest rate;

@@ -58,6 +58,7 @@ private Q_SLOTS:
     void allProblemsAreNamedAtOnce();
     void rulesAndTimesInAllForms();
     void configurationAndOverrides();
+    void mixLeavesTheRestToRecommend();
     void overridesThatNameNothing();
     void byteOrderMarkIsTakenOff();
     void libraryIsSound_data();
@@ -139,6 +140,16 @@ void TestDrillFile::badFiles_data()
     row("an edge for a process fault", with("target: replica/2", "target: gateway->replica/2"),
         "9:68", "matches nothing that process.kill can break");
     row("negative at", with("at: 20s", "at: -20s"), "9:23", "`at: -20s` is negative");
+    const auto mix = [](const std::string &shares) {
+        return with("rate: 200/s", "rate: 200/s, mix: {" + shares + "}");
+    };
+    row("mix of an unknown application", mix("serch: 20 %"), "4:27",
+        "Unknown key `serch` in `mix` (did you mean `search`?)");
+    row("mix of too much", mix("search: 60 %, ads: 60 %"), "4:26", "make 120 %");
+    row("mix of too little", mix("recommend: 50 %, ads: 20 %"), "4:26", "make 70 %");
+    row("mix without recommend", mix("search: 70 %, ads: 30 %"), "4:26", "leaves nothing for");
+    row("mix of words", mix("search: half"), "4:35", "must be a share of the requests");
+    row("negative mix", mix("search: -20 %"), "4:35", "must be a share of the requests");
     row("negative length", with("length: 60s", "length: -60s"), "4:29", "is negative");
     row("time without unit", with("at: 20s", "at: 20"), "9:23",
         "`at: 20` is not a time; write a number with ms, s or min");
@@ -255,8 +266,25 @@ void TestDrillFile::configurationAndOverrides()
     QCOMPARE(drill->verdict.hold.count(), 5'000'000);
     QCOMPARE(drill->load.warmUp.count(), 8'000'000);
     QCOMPARE(drill->load.deadline.count(), 200'000);
+    QVERIFY(drill->load.mix.empty());
     // Without a configuration key of that name, rate is the load's.
     QCOMPARE(parseDrill(kSound, "x.yaml", {{"rate", "300/s"}})->load.rate, 300.0);
+}
+
+void TestDrillFile::mixLeavesTheRestToRecommend()
+{
+    const auto drill =
+        parseDrill(with("rate: 200/s", "rate: 200/s, mix: {search: 30 %, ads: 0.2}"), "x.yaml");
+    QVERIFY2(drill.has_value(), drill ? "" : qPrintable(str(drill.error().text())));
+    QCOMPARE(drill->load.mix.size(), 3u);
+    QCOMPARE(drill->load.mix.at("search"), 0.3);
+    QCOMPARE(drill->load.mix.at("ads"), 0.2);
+    QVERIFY(std::abs(drill->load.mix.at("recommend") - 0.5) < 1e-12);
+    const auto again = fromCanonicalJson(toCanonicalJson(*drill));
+    QVERIFY(again);
+    QCOMPARE(again->load.mix.at("search"), 0.3);
+    QCOMPARE(str(drillHash(*again)), str(drillHash(*drill)));
+    QVERIFY(drillHash(*drill) != drillHash(*parseDrill(kSound, "x.yaml")));
 }
 
 void TestDrillFile::overridesThatNameNothing()

@@ -122,6 +122,7 @@ private Q_SLOTS:
     void startIsAlignedAndAhead();
     void loadCarriesTheLatencyLimits();
     void shopThatDiffersIsRefused();
+    void loadThatTheShopDoesNotServeIsRefused();
     void shopThatIsDownIsStarted();
     void faultThatCannotBeAppliedHereIsRefusedBefore();
     void unknownSwitchIsRefused();
@@ -500,6 +501,23 @@ void TestDrillRunner::shopThatDiffersIsRefused()
     QVERIFY(QString::fromStdString(stage.result.error().message)
                 .contains(QLatin1String("replicas is 2, the drill needs 3")));
     QVERIFY(stage.kept.events.empty());
+}
+
+void TestDrillRunner::loadThatTheShopDoesNotServeIsRefused()
+{
+    auto drill = shipped("00-no-op.yaml");
+    drill.load.mix = {{"recommend", 0.75}, {"search", 0.25}};
+    Stage refused;
+    refused.run(drill);
+    QVERIFY(!refused.result);
+    QVERIFY(QString::fromStdString(refused.result.error().message)
+                .contains(QLatin1String("25 % of the drill's load asks for search")));
+    QVERIFY(refused.kept.events.empty());
+    Stage stage;
+    stage.shop.status.applications.emplace_back("search");
+    stage.run(drill);
+    QVERIFY(stage.result);
+    QCOMPARE(stage.shop.load.load.mix.at("search"), 0.25);
 }
 
 void TestDrillRunner::shopThatIsDownIsStarted()

@@ -107,7 +107,7 @@ struct Bed
     std::map<std::string, double> sums, last;
     std::mutex mutex;
 
-    void run()
+    void run(const std::map<std::string, double> &mix = {})
     {
         setUpGrpcForDrills();
         TrafficTrace trace;
@@ -130,8 +130,15 @@ struct Bed
         LoadSpec spec;
         spec.load.rate = 400;
         spec.load.arrivals = Arrivals::Constant;
+        spec.load.mix = mix;
         spec.load.deadline = Micros{30'000'000};
         spec.start = alignUp(systemClock().now() + Micros{100'000});
+        auto unknown = spec;
+        unknown.load.mix = {{"recommend", 0.5}, {"adverts", 0.5}};
+        const auto refused = traffic.start(unknown);
+        QVERIFY(!refused && refused.error().message.find("adverts") != std::string::npos);
+        unknown.load.mix = {{"recommend", 0.5}, {"ads", 0.4}};
+        QVERIFY(!traffic.start(unknown));
         QVERIFY(traffic.start(spec));
         systemClock().waitUntil(spec.start + Micros{1'500'000}, {});
         traffic.stop();
@@ -150,6 +157,7 @@ private Q_SLOTS:
     void theSameSeedAsksTheSame();
     void worthIsByTheContract();
     void eachApplicationIsCountedByItself();
+    void aDrillMayAskForOtherShares();
     void qualityFallsWithTheAnswers();
     void oneApplicationHasNoSeriesOfItsOwn();
 };
@@ -238,6 +246,17 @@ void TestTrafficMix::eachApplicationIsCountedByItself()
     QCOMPARE(bed.last["gateway.ads.quality"], 0.0);
     for (const char *name : {"recommend", "search", "inventory"})
         QVERIFY(std::abs(bed.last[std::string("gateway.") + name + ".quality"] - 1) < 1e-6);
+}
+
+void TestTrafficMix::aDrillMayAskForOtherShares()
+{
+    Bed bed;
+    bed.run({{"recommend", 0.2}, {"search", 0.8}});
+    const auto all = bed.sums["gateway.requests"];
+    QVERIFY(all > 300);
+    QVERIFY(std::abs(bed.sums["gateway.search.requests"] / all - 0.8) < 0.08); // 3.9 sigma of 400
+    QVERIFY(std::abs(bed.sums["gateway.recommend.requests"] / all - 0.2) < 0.08);
+    QCOMPARE(bed.sums["gateway.ads.requests"] + bed.sums["gateway.inventory.requests"], 0.0);
 }
 
 void TestTrafficMix::qualityFallsWithTheAnswers()

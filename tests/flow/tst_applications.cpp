@@ -137,7 +137,7 @@ void TestApplications::withoutModelsEachFallsBack()
 title: No model answers
 description: The only replica is stopped for ten seconds. Every application falls back by itself.
 shop: {application: recommend, replicas: 1, standby: false}
-load: {arrivals: poisson, rate: 100/s, deadline: 250ms, warm-up: 5s, length: 25s}
+load: {arrivals: poisson, rate: 100/s, mix: {search: 30 %, ads: 20 %, inventory: 10 %}, deadline: 250ms, warm-up: 5s, length: 25s}
 steady-state-hypothesis:
   title: Shoppers are answered
   probes:
@@ -170,6 +170,8 @@ verdict:
         QVERIFY2(gone < 0.99, qPrintable(name + QString::number(gone)));
         QCOMPARE(of(name, "failed", 14, 20), 0.0);
     }
+    const auto searches = of(kAll[1], "requests", 5, 10);
+    QVERIFY2(searches > 100 && searches < 200, qPrintable(QString::number(searches))); // 150 of 500
     QVERIFY(of(kAll[1], "earned", 14, 20) > 0); // BM25 still finds
     QVERIFY(of(kAll[2], "earned", 14, 20) > 0);
 }

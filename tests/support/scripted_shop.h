@@ -45,7 +45,8 @@ public:
     }
 
     // What is scripted
-    engine::ShopStatus status{"demo", "up", "recommend", 3, false, true, true, "abc", {}};
+    engine::ShopStatus status{"demo", "up",  "recommend",   3, false, true,
+                              true,   "abc", {"recommend"}, {}};
     std::vector<std::string> faults{"process.kill", "process.freeze", "network.cut"};
     bool confirms = true, refuses = false, undoes = true, clears = true, loads = true;
     double failAll = -1;  ///< from then on every request fails, s since t = 0
