@@ -9,17 +9,19 @@
 #include "engine/fault/stall_meter.h"
 #include "engine/serving/window_clock.h"
 
+#include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 namespace engine {
 namespace {
 
-constexpr Micros kLauncherEnd{500'000};
+constexpr Micros kLauncherEnd{500'000}, kLookAtHome{5'000'000};
 
 void logToFile(const Paths &paths)
 {
@@ -29,6 +31,30 @@ void logToFile(const Paths &paths)
         spdlog::set_default_logger(std::move(log));
     } catch (const spdlog::spdlog_ex &) {
         // Standard error then: a log that cannot be written must not keep the agent from its work.
+    }
+}
+
+/// Removed, or another lies in its place. A file system that answers with an error is not gone.
+bool isGone(const std::filesystem::path &folder, const struct stat &ours)
+{
+    struct stat now = {};
+    if (::stat(folder.c_str(), &now) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return now.st_dev != ours.st_dev || now.st_ino != ours.st_ino;
+}
+
+/// Until a signal comes or the home is gone: nobody could reach this agent any more, nor stop what
+/// it runs. Says why it ends.
+std::string waitForEnd(const sigset_t &ends, const std::filesystem::path &home)
+{
+    struct stat ours = {};
+    const bool isKnown = ::stat(home.c_str(), &ours) == 0;
+    for (;;) {
+        const timespec wait{kLookAtHome.count() / 1'000'000, 0};
+        if (const int signal = ::sigtimedwait(&ends, nullptr, &wait); signal > 0)
+            return fmt::format("signal={}", signal);
+        if (errno == EAGAIN && isKnown && isGone(home, ours))
+            return "home=gone";
     }
 }
 
@@ -120,9 +146,7 @@ Result<int> runAgent(const AgentOptions &options)
                 grpc::AddInsecureChannelFromFd(server.get(), socket);
     });
     spdlog::info("agent up pid={} home={}", ::getpid(), paths.home.string());
-    int signal = 0;
-    ::sigwait(&ends, &signal);
-    spdlog::info("agent ends signal={}", signal);
+    spdlog::info("agent ends {}", waitForEnd(ends, paths.home));
     warden.end();
     ::_exit(0); // the warden's thread did not answer: leave all the same
 }

@@ -55,6 +55,7 @@ private Q_SLOTS:
     void stoppedProgramsFaultEndsAtItsDeadline();
     void programSaysThatItsAgentIsGone_data() { programs(); }
     void programSaysThatItsAgentIsGone();
+    void removedHomeEndsAShopThatStays();
 
 private:
     void programs() const;
@@ -310,6 +311,21 @@ void TestSafetyPrograms::programSaysThatItsAgentIsGone()
             0);
         QTRY_VERIFY_WITH_TIMEOUT(m_auditor->processes().isEmpty(), 30'000);
     }
+}
+
+void TestSafetyPrograms::removedHomeEndsAShopThatStays()
+{
+    const auto up =
+        m_place.ctl({QStringLiteral("shop"), QStringLiteral("up"), QStringLiteral("small"),
+                     QStringLiteral("--replicas"), QString::number(kReplicas)});
+    QVERIFY2(up.exit == 0, up.err);
+    QVERIFY(!m_place.processes().isEmpty());
+    const auto aside = m_place.home() + QStringLiteral("-aside");
+    QVERIFY(QDir().rename(m_place.home(), aside));
+    const bool isOver =
+        QTest::qWaitFor([&] { return m_place.processes().isEmpty(); }, m_promise + 9000);
+    QVERIFY(QDir().rename(aside, m_place.home()));
+    QVERIFY(isOver);
 }
 
 QTEST_GUILESS_MAIN(TestSafetyPrograms)
