@@ -77,7 +77,7 @@ configure_and_build() { # TARGET [CMake arguments]
       { tail -n 20 "$cache/configure.log" >&2; die "CMake could not configure (log: $cache/configure.log)" "the lines above name the first missing part"; }
   fi
   if ! ninja -C "$build" -n "$target" 2>/dev/null | grep -q 'no work to do'; then
-    say "Building (on 2 cores the first time takes about a quarter of an hour, with the tests half an hour)"
+    say "Building (on 2 cores the first time takes 15 to 30 minutes, with the tests up to twice that)"
     if [ -t 2 ]; then ninja -C "$build" "$target" >&2; else NINJA_STATUS='[%f/%t] ' ninja -C "$build" "$target" | awk 'NR % 25 == 1 || /FAILED|error|warning/ {print; fflush()}' >&2; fi ||
       die "the build failed" "the lines above name the file; run the same command again after mending it"
   fi
