@@ -1,7 +1,7 @@
 #pragma once
 // The agent: starts, watches, breaks, undoes and restarts the shop of one user and home. One per
 // home; lives no longer than the controller that spawned it unless `shop up` started it to stay,
-// nor longer than its home: when that is removed it ends within five seconds.
+// nor longer than its home: it looks every five seconds whether that is still there.
 
 #include "engine/base/paths.h"
 
